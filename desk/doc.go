@@ -1,0 +1,7 @@
+// Package desk holds editorial decisions: who may do what. It is the home of
+// editor keys and roles.
+//
+// An editor key is 32 random bytes, shown once when it is made and kept only
+// as its SHA-256, so that a copy of the store opens no door. [Keyring] is how
+// an engine keeps them. Nothing here blocks except the methods of Keyring.
+package desk
