@@ -52,12 +52,12 @@ func (f *Front) trim(drill bool) {
 	}
 }
 
-// Entries is what a reader of topics sees (see [Wanted]), newest item first.
+// Entries is what a reader of topics sees (see [Item.WantedBy]), newest item first.
 // The result shares no memory with f.
 func (f *Front) Entries(topics []string) []Entry {
 	out := make([]Entry, 0, len(f.entries))
 	for _, e := range f.entries {
-		if Wanted(topics, e.Item.Topics) {
+		if e.Item.WantedBy(topics) {
 			out = append(out, e.Clone())
 		}
 	}

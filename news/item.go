@@ -32,6 +32,11 @@ type Item struct {
 	DuplicateOf string `json:"duplicate_of,omitempty"`
 	NewStory    bool   `json:"new_story,omitempty"`
 
+	// Formerly is the topics that earlier versions carried and this one does
+	// not: sorted, no repeats, at most MaxFormerly. Who read the item under one
+	// of them still gets what becomes of it, see [Item.WantedBy].
+	Formerly []string `json:"formerly,omitempty"`
+
 	// Alerted is the widest reach that versions of the item alerted with, nil
 	// if none has. A correction goes to all of it.
 	Alerted *Reach `json:"alerted,omitempty"`
@@ -47,6 +52,7 @@ type Reach struct {
 // Clone is a copy that shares no memory with i.
 func (i Item) Clone() Item {
 	i.Topics = slices.Clone(i.Topics)
+	i.Formerly = slices.Clone(i.Formerly)
 	if i.CorrectedAt != nil {
 		at := *i.CorrectedAt
 		i.CorrectedAt = &at

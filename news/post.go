@@ -2,6 +2,7 @@ package news
 
 import (
 	"errors"
+	"fmt"
 	"slices"
 	"time"
 )
@@ -164,7 +165,7 @@ func (r Revision) apply(c *checker, it *Item) {
 		it.URL = *r.URL
 	}
 	if r.Topics != nil {
-		it.Topics = c.topics(*r.Topics, it.Drill)
+		it.move(c, c.topics(*r.Topics, it.Drill))
 	}
 	if r.Level != nil {
 		it.Level = *r.Level
@@ -173,4 +174,19 @@ func (r Revision) apply(c *checker, it *Item) {
 		it.Language = *r.Language
 	}
 	c.content(*it)
+}
+
+// move gives the item topics and remembers those it leaves.
+func (i *Item) move(c *checker, topics []string) {
+	had := append(slices.Clone(i.Formerly), i.Topics...)
+	slices.Sort(had)
+	i.Topics, i.Formerly = topics, nil
+	for _, t := range slices.Compact(had) {
+		if !slices.Contains(topics, t) {
+			i.Formerly = append(i.Formerly, t)
+		}
+	}
+	if len(i.Formerly) > MaxFormerly {
+		c.add("topics", fmt.Sprintf("the item has left %d topics", len(i.Formerly)), "return to topics it had, or withdraw it and post it anew")
+	}
 }

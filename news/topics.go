@@ -9,6 +9,9 @@ import (
 // MaxTopics is the most topics an item, a reader or a subscription may name.
 const MaxTopics = 16
 
+// MaxFormerly is the most topics that an item may have left behind.
+const MaxFormerly = 4 * MaxTopics
+
 // maxTopic bounds a topic's name in bytes.
 const maxTopic = 32
 
@@ -34,6 +37,14 @@ func Wanted(topics, has []string) bool {
 		}
 	}
 	return false
+}
+
+// WantedBy reports whether a reader who asked for topics gets entries of the
+// item: by what it carries now ([Wanted]) or by a topic it has left. Without
+// the second, an item that moved from one topic to another could be corrected
+// or withdrawn unseen by those who had read it.
+func (i Item) WantedBy(topics []string) bool {
+	return Wanted(topics, i.Topics) || slices.ContainsFunc(topics, func(t string) bool { return slices.Contains(i.Formerly, t) })
 }
 
 // ParseTopics reads a comma-separated list of topics, as a query parameter
