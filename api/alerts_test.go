@@ -1,0 +1,247 @@
+package api_test
+
+import (
+	"crypto/ecdh"
+	"crypto/rand"
+	"encoding/base64"
+	"fmt"
+	"net/http"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"crier/api"
+	"crier/desk"
+	"crier/engine/sqlite"
+	"crier/news"
+	"crier/push"
+)
+
+// browser makes the subscription JSON of a browser, as PushSubscription.toJSON
+// gives it.
+func browser(t *testing.T, endpoint string) (sub, unsub string) {
+	t.Helper()
+	k, err := ecdh.P256().GenerateKey(rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b64 := base64.RawURLEncoding.EncodeToString
+	auth := make([]byte, 16)
+	rand.Read(auth)
+	keys := fmt.Sprintf(`"keys":{"p256dh":%q,"auth":%q}`, b64(k.PublicKey().Bytes()), b64(auth))
+	return fmt.Sprintf(`{"endpoint":%q,"expirationTime":null,%s,"topics":["world"],"level":"urgent","quiet":{"from":"22:00","to":"07:00","zone":"Europe/Vienna"},"daily_max":5,"language":"en"}`, endpoint, keys),
+		fmt.Sprintf(`{"endpoint":%q,%s}`, endpoint, keys)
+}
+
+func TestSubscribe(t *testing.T) {
+	s := newSite(t)
+	var key struct{ Key string }
+	s.do(call{method: "GET", path: "/v1/alerts/key"}).into(t, &key)
+	if raw, err := base64.RawURLEncoding.DecodeString(key.Key); err != nil || len(raw) != 65 {
+		t.Errorf("key %q, %v", key.Key, err)
+	}
+
+	const path = "/v1/alerts/subscription"
+	endpoint := "https://" + alertHost + "/one"
+	sub, unsub := browser(t, endpoint)
+	other, otherUnsub := browser(t, endpoint)
+	s.do(call{"PUT", path, sub, nil}).want(t, http.StatusCreated, "")
+	s.do(call{"PUT", path, sub, nil}).want(t, http.StatusOK, "")
+	s.do(call{"PUT", path, other, nil}).want(t, http.StatusForbidden, "not-yours")
+	s.do(call{"DELETE", path, otherUnsub, nil}).want(t, http.StatusForbidden, "not-yours")
+	s.do(call{"DELETE", path, "{", nil}).want(t, http.StatusBadRequest, "json")
+	s.do(call{"DELETE", path, `{"endpoint":"x","keys":{"auth":""}}`, nil}).want(t, http.StatusUnprocessableEntity, "invalid")
+	s.do(call{"DELETE", path, unsub, nil}).want(t, http.StatusNoContent, "")
+	s.do(call{"DELETE", path, unsub, nil}).want(t, http.StatusNoContent, "")
+	if n, err := s.engine.CountSubscriptions(t.Context()); err != nil || n != 0 {
+		t.Errorf("%d subscriptions stand, %v", n, err)
+	}
+}
+
+func TestSubscribeRefused(t *testing.T) {
+	s := newSite(t)
+	good := "https://" + alertHost + "/one"
+	sub, _ := browser(t, good)
+	at := func(endpoint string) string { return strings.Replace(sub, good, endpoint, 1) }
+	for _, c := range []struct {
+		name, body string
+		status     int
+		kind       string
+	}{
+		{"empty", "{}", 422, "invalid"},
+		{"not JSON", "{", 400, "json"},
+		{"unknown field", strings.Replace(sub, `"level"`, `"lvl"`, 1), 422, "invalid"},
+		{"large", `{"endpoint":"https://` + alertHost + "/" + strings.Repeat("a", 40_000) + `"}`, 413, "too-large"},
+		{"loopback", at("https://127.0.0.1/x"), 422, "invalid"},
+		{"loopback by name", at("https://localhost/x"), 422, "invalid"},
+		{"a push service's name in the path", at("https://evil.example/x.google.com/"), 422, "invalid"},
+		{"a push service's name as a prefix", at("https://fcm.googleapis.com.evil.example/x"), 422, "invalid"},
+		{"plain http", at("http://fcm.googleapis.com/x"), 422, "invalid"},
+		{"another port", at("https://fcm.googleapis.com:8443/x"), 422, "invalid"},
+		{"user name", at("https://fcm.googleapis.com@evil.example/x"), 422, "invalid"},
+		{"regular", strings.Replace(sub, `"urgent"`, `"regular"`, 1), 422, "invalid"},
+		{"topic with path", strings.Replace(sub, `"world"`, `"../world"`, 1), 422, "invalid"},
+		{"no such zone", strings.Replace(sub, "Europe/Vienna", "../etc/passwd", 1), 422, "invalid"},
+		{"negative budget", strings.Replace(sub, `"daily_max":5`, `"daily_max":-5`, 1), 422, "invalid"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			s.do(call{"PUT", "/v1/alerts/subscription", c.body, nil}).want(t, c.status, c.kind)
+		})
+	}
+	s.do(call{"PUT", "/v1/alerts/subscription", sub, map[string]string{"Content-Type": "text/plain"}}).want(t, http.StatusUnsupportedMediaType, "media-type")
+	if n, err := s.engine.CountSubscriptions(t.Context()); err != nil || n != 0 {
+		t.Errorf("%d subscriptions stand, %v", n, err)
+	}
+}
+
+func TestSubscribingIsLimited(t *testing.T) {
+	s := newSite(t)
+	for i := range 100 {
+		sub, _ := browser(t, fmt.Sprintf("https://%s/%d", alertHost, i))
+		if a := s.do(call{"PUT", "/v1/alerts/subscription", sub, nil}); a.status == http.StatusTooManyRequests {
+			a.want(t, http.StatusTooManyRequests, "rate")
+			return
+		}
+	}
+	t.Error("one address made 100 subscriptions in a row")
+}
+
+func TestReceipts(t *testing.T) {
+	s := newSite(t)
+	const path = "/v1/alerts/receipts"
+	for _, c := range []struct {
+		body   string
+		status int
+		kind   string
+	}{
+		{`{`, 400, "json"},
+		{`{"token":"AAAAAAAAAAAAAAAAAAAAAA","kind":"displayed","nonce":"0123456789abcdef"}`, 403, "receipt"},
+		{`{"token":"AAAAAAAAAAAAAAAAAAAAAA","kind":"read","nonce":"0123456789abcdef"}`, 422, "invalid"},
+		{`{"token":"AAAAAAAAAAAAAAAAAAAAAA","kind":"displayed","nonce":""}`, 422, "invalid"},
+	} {
+		s.do(call{"POST", path, c.body, nil}).want(t, c.status, c.kind)
+	}
+}
+
+func TestStop(t *testing.T) {
+	s := newSite(t)
+	state := func(a answer) (st struct {
+		Stopped bool
+		Stop    *struct{ By, Reason string }
+	}) {
+		a.want(t, http.StatusOK, "")
+		a.into(t, &st)
+		return st
+	}
+	s.do(call{"POST", "/v1/stop", "", nil}).want(t, http.StatusForbidden, "role")
+	s.do(call{"DELETE", "/v1/stop", "", nil}).want(t, http.StatusForbidden, "role")
+	anonymous := map[string]string{"Authorization": ""}
+	for _, method := range []string{"GET", "POST", "DELETE"} {
+		s.do(call{method, "/v1/stop", "", anonymous}).want(t, http.StatusUnauthorized, "key-missing")
+	}
+	chief := s.as(desk.RoleChief)
+	if st := state(s.do(call{"POST", "/v1/stop", `{"reason":"Wrong embargo."}`, chief})); !st.Stopped || st.Stop == nil || st.Stop.Reason != "Wrong embargo." {
+		t.Errorf("after the stop: %+v", st)
+	}
+	if st := state(s.do(call{"POST", "/v1/stop", "", chief})); !st.Stopped || st.Stop.Reason != "Wrong embargo." {
+		t.Errorf("after a second stop: %+v", st)
+	}
+	if st := state(s.do(call{"GET", "/v1/stop", "", nil})); !st.Stopped {
+		t.Errorf("the editor sees %+v", st)
+	}
+	if st := state(s.do(call{"DELETE", "/v1/stop", "", chief})); st.Stopped {
+		t.Errorf("after resuming: %+v", st)
+	}
+}
+
+// idleAlerts is a notification service that nobody runs, on a store of its
+// own, so that a test alone says what becomes of campaigns.
+func idleAlerts(t *testing.T) (*sqlite.Engine, options) {
+	t.Helper()
+	dir := t.TempDir()
+	store, err := sqlite.Open(t.Context(), dir, sqlite.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = store.Close() })
+	vapid, _, err := push.LoadOrCreateVAPID(filepath.Join(dir, push.VAPIDFile))
+	if err != nil {
+		t.Fatal(err)
+	}
+	alerts, err := push.New(store, store, vapid, push.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return store, func(p *api.Parts, _ *api.Options) { p.Alerts = alerts }
+}
+
+func TestCampaign(t *testing.T) {
+	store, idle := idleAlerts(t)
+	s := newSite(t, idle)
+	quiet := s.posted("quiet", flood)
+	loud := s.posted("loud", strings.Replace(flood, `"language"`, `"alert":true,"language"`, 1))
+	upto, err := news.ParseCursor(loud.Cursor)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const token = "AAAAAAAAAAAAAAAAAAAAAA"
+	opened := time.Now().UTC().Truncate(time.Millisecond)
+	for i := range 4 {
+		endpoint := fmt.Sprintf("https://%s/%d", alertHost, i)
+		if _, err := store.PutSubscription(t.Context(), push.Subscription{
+			ID: push.EndpointID(endpoint), Endpoint: endpoint, Level: news.Urgent, CreatedAt: opened, SeenAt: opened,
+		}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	err = store.OpenCampaigns(t.Context(), upto, []push.Campaign{{
+		ID: loud.Cursor, Entry: loud.Entry, Reach: *loud.Item.Alerted, Lane: 2, Token: token, OpenedAt: opened, Deadline: opened.Add(time.Hour),
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := "/v1/items/" + loud.Item.ID + "/campaign"
+	type counts struct {
+		Campaign, Item, Kind, State                      string
+		Audience, Accepted, Queued, Displayed, Throttled int
+		Failed                                           map[string]int
+		SecondsTo50                                      *float64 `json:"seconds_to_50"`
+	}
+	report := func() (c counts) {
+		a := s.do(call{method: "GET", path: path})
+		a.want(t, http.StatusOK, "")
+		a.into(t, &c)
+		return c
+	}
+	if c := report(); c.Campaign != loud.Cursor || c.Item != loud.Item.ID || c.Kind != "posted" || c.State != "sending" || c.Audience != 0 || c.SecondsTo50 != nil {
+		t.Errorf("at first: %+v", c)
+	}
+	s.do(call{"POST", "/v1/stop", "", s.as(desk.RoleChief)}).want(t, http.StatusOK, "")
+	if c := report(); c.State != "stopped" {
+		t.Errorf("after the stop: %+v", c)
+	}
+	s.do(call{"DELETE", "/v1/stop", "", s.as(desk.RoleChief)}).want(t, http.StatusOK, "")
+
+	lease, ok, err := store.Claim(t.Context(), "worker", opened, time.Minute)
+	if err != nil || !ok {
+		t.Fatalf("claim: %v, %v", ok, err)
+	}
+	_, err = store.Checkpoint(t.Context(), lease, push.Progress{Scanned: true, Ends: opened.Add(time.Minute), Tally: push.Tally{
+		Audience: 4, Accepted: 2, Gone: 1, Failed: map[string]int64{push.FailedRequest: 1}, Throttled: 3, AcceptedAt: map[int]int64{3: 2},
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	receipt := `{"token":"` + token + `","kind":"displayed","nonce":"0123456789abcdef"}`
+	for range 2 { // a repeat counts once
+		s.do(call{"POST", "/v1/alerts/receipts", receipt, nil}).want(t, http.StatusNoContent, "")
+	}
+	c := report()
+	if c.State != "done" || c.Audience != 4 || c.Accepted != 2 || c.Queued != 0 || c.Displayed != 1 || c.Throttled != 3 || c.Failed[push.FailedRequest] != 1 ||
+		c.SecondsTo50 == nil || *c.SecondsTo50 != 0.4 {
+		t.Errorf("at the end: %+v", c)
+	}
+	s.do(call{"GET", path, "", map[string]string{"Authorization": ""}}).want(t, http.StatusUnauthorized, "key-missing")
+	s.do(call{method: "GET", path: "/v1/items/" + quiet.Item.ID + "/campaign"}).want(t, http.StatusNotFound, "no-campaign")
+}

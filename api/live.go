@@ -1,0 +1,78 @@
+package api
+
+import (
+	"encoding/json"
+	"net/http"
+	"strings"
+	"time"
+
+	"crier/hub"
+	"crier/news"
+)
+
+// live is GET /v1/live: a WebSocket, or an event stream for who asks for one.
+func (s *server) live(w http.ResponseWriter, r *http.Request) error {
+	q := r.URL.Query()
+	stream := strings.Contains(r.Header.Get("Accept"), "text/event-stream")
+	cursor := q.Get("cursor")
+	if last := r.Header.Get("Last-Event-ID"); stream && last != "" {
+		cursor = last // newer than the address, which the browser keeps when it reconnects
+	}
+	j, err := join(cursor, q.Get("topics"))
+	if err != nil {
+		return err
+	}
+	switch {
+	case stream:
+		return s.Live.EventStream(w, r, j)
+	case strings.EqualFold(r.Header.Get("Upgrade"), "websocket"):
+		return s.Live.WebSocket(w, r, j)
+	}
+	p := problem(http.StatusUpgradeRequired, "upgrade", "This address is a live stream", "", "open it as a WebSocket, or send Accept: text/event-stream, or use /v1/live/poll")
+	p.header = http.Header{"Upgrade": {"websocket"}, "Connection": {"Upgrade"}}
+	return p
+}
+
+func join(cursor, topics string) (hub.Join, error) {
+	from, err := news.ParseCursor(cursor)
+	if err != nil {
+		return hub.Join{}, badParameter("cursor", "is not a cursor", "send a cursor as you got it, or none to begin now")
+	}
+	t, err := news.ParseTopics(topics)
+	return hub.Join{Cursor: from, Topics: t}, err
+}
+
+const (
+	defaultWait = 25 * time.Second
+	maxWait     = 55 * time.Second // under the minute after which proxies give up
+)
+
+// polled is the answer of GET /v1/live/poll.
+type polled struct {
+	Cursor   news.Cursor       `json:"cursor"`
+	Messages []json.RawMessage `json:"messages"`
+}
+
+// poll is GET /v1/live/poll: messages after a cursor, as soon as there are any.
+func (s *server) poll(w http.ResponseWriter, r *http.Request) error {
+	q := r.URL.Query()
+	j, err := join(q.Get("cursor"), q.Get("topics"))
+	if err != nil {
+		return err
+	}
+	wait := defaultWait
+	if text := q.Get("wait"); text != "" {
+		if wait, err = time.ParseDuration(text); err != nil || wait < 0 || wait > maxWait {
+			return badParameter("wait", "is not a time in its range", "use 0s to "+maxWait.String())
+		}
+	}
+	page, err := s.Live.Poll(r.Context(), j, wait)
+	if err != nil {
+		return err
+	}
+	if page.Messages == nil {
+		page.Messages = []json.RawMessage{}
+	}
+	w.Header().Set("Cache-Control", "no-store")
+	return writeJSON(w, http.StatusOK, polled{page.Cursor, page.Messages})
+}

@@ -1,0 +1,181 @@
+package api
+
+import (
+	"context"
+	_ "embed" // openapi.yaml
+	"errors"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/netip"
+	"time"
+
+	"github.com/go-chi/chi/v5"
+
+	"crier/desk"
+	"crier/hub"
+	"crier/news"
+	"crier/push"
+	"crier/web"
+)
+
+// OpenAPI is the contract, as served at /v1/openapi.yaml.
+//
+//go:embed openapi.yaml
+var OpenAPI []byte
+
+// Live is the hub as this package sees it.
+type Live interface {
+	WebSocket(w http.ResponseWriter, r *http.Request, j hub.Join) error
+	EventStream(w http.ResponseWriter, r *http.Request, j hub.Join) error
+	Poll(ctx context.Context, j hub.Join, wait time.Duration) (hub.Page, error)
+	Front(topics []string) news.Snapshot
+	Ready() <-chan struct{}
+}
+
+// Alerts is the notification service as this package sees it.
+type Alerts interface {
+	PublicKey() string
+	Subscribe(ctx context.Context, s push.Subscription) (created bool, err error)
+	Unsubscribe(ctx context.Context, id push.ID, auth [16]byte) error
+	ParseSubscription(body []byte) (push.Subscription, error)
+	ParseUnsubscribe(body []byte) (push.Subscription, error) // only ID and Auth are set
+	AddReceipt(ctx context.Context, r push.Receipt) error
+	Report(ctx context.Context, item string) (push.Report, error)
+	Stop(ctx context.Context, s push.Stop) error
+	Resume(ctx context.Context) error
+	Stopped(ctx context.Context) (*push.Stop, error)
+}
+
+// Parts is what the routes join. All fields are needed.
+type Parts struct {
+	Log     news.Log
+	Archive news.Archive
+	Keys    desk.Keyring
+	Live    Live
+	Alerts  Alerts
+	Site    *web.Site
+}
+
+// Options tune the server. The zero value works.
+type Options struct {
+	// Proxies may name the client in X-Forwarded-For. Default: nobody.
+	Proxies []netip.Prefix
+	Logger  *slog.Logger // default: discards
+}
+
+type server struct {
+	Parts
+	o Options
+
+	guesses  *limiter // wrong keys
+	posts    *limiter // writes by editors
+	signups  *limiter // subscribing and unsubscribing
+	receipts *limiter
+	reads    *limiter // what reads the store
+}
+
+// New is Crier's HTTP handler.
+func New(p Parts, o Options) http.Handler {
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	s := &server{
+		Parts: p, o: o,
+		guesses:  newLimiter(3*time.Second, 20),
+		posts:    newLimiter(time.Millisecond, 2000),
+		signups:  newLimiter(2*time.Second, 30),
+		receipts: newLimiter(200*time.Millisecond, 100), // many readers may share one address
+		reads:    newLimiter(10*time.Millisecond, 400),
+	}
+	return s.routes()
+}
+
+// routes is every route there is.
+func (s *server) routes() http.Handler {
+	r := chi.NewRouter()
+	r.Use(s.recoverer, secure)
+	r.NotFound(s.handle(s.notFound))
+	r.MethodNotAllowed(s.handle(methodNotAllowed))
+
+	r.Group(func(r chi.Router) { // for readers, from any origin
+		r.Use(anyOrigin)
+		r.Get("/v1/live", s.handle(s.live))
+		r.Get("/v1/live/poll", s.handle(s.poll))
+		r.Get("/v1/items", s.handle(s.limit(s.reads, s.items)))
+		r.Get("/v1/items/{id}", s.handle(s.limit(s.reads, s.item)))
+		r.Get("/v1/openapi.yaml", s.handle(openAPI))
+	})
+
+	editor, chief := desk.RoleEditor, desk.RoleChief
+	r.Get("/v1/me", s.handle(s.allow(editor, s.me)))
+	r.Post("/v1/items", s.handle(s.limit(s.posts, s.allow(editor, s.post))))
+	r.Post("/v1/items/{id}/revisions", s.handle(s.limit(s.posts, s.allow(editor, s.revise))))
+	r.Get("/v1/items/{id}/campaign", s.handle(s.allow(editor, s.campaign)))
+	r.Get("/v1/stop", s.handle(s.allow(editor, s.stopped)))
+	r.Post("/v1/stop", s.handle(s.allow(chief, s.stop)))
+	r.Delete("/v1/stop", s.handle(s.allow(chief, s.resume)))
+
+	r.Get("/v1/alerts/key", s.handle(s.alertsKey))
+	r.Put("/v1/alerts/subscription", s.handle(s.limit(s.signups, s.subscribe)))
+	r.Delete("/v1/alerts/subscription", s.handle(s.limit(s.signups, s.unsubscribe)))
+	r.Post("/v1/alerts/receipts", s.handle(s.limit(s.receipts, s.receipt)))
+
+	r.Get("/", s.handle(s.frontPage))
+	r.Get("/s/{story}", s.handle(s.limit(s.reads, s.storyPage)))
+	r.Get("/alerts", s.handle(s.alertsPage))
+	r.Get("/desk", s.handle(s.deskPage))
+	assets := s.Site.Assets()
+	for _, path := range s.Site.AssetPaths() {
+		r.Method(http.MethodGet, path, assets)
+		r.Method(http.MethodHead, path, assets)
+	}
+
+	r.Get("/healthz", s.handle(healthy))
+	r.Get("/readyz", s.handle(s.ready))
+	return r
+}
+
+func openAPI(w http.ResponseWriter, _ *http.Request) error {
+	w.Header().Set("Content-Type", "application/yaml")
+	_, _ = w.Write(OpenAPI) // the client is gone if this fails
+	return nil
+}
+
+// healthy says that the process answers at all.
+func healthy(w http.ResponseWriter, _ *http.Request) error {
+	w.Header().Set("Cache-Control", "no-store")
+	_, _ = io.WriteString(w, "ok\n") // the client is gone if this fails
+	return nil
+}
+
+// ready says that readers can join and editors can post.
+func (s *server) ready(w http.ResponseWriter, r *http.Request) error {
+	select {
+	case <-s.Live.Ready():
+	default:
+		return hub.ErrNotReady
+	}
+	if _, err := s.Log.Head(r.Context()); err != nil {
+		return errors.Join(news.ErrUnavailable, err)
+	}
+	return healthy(w, r)
+}
+
+func (s *server) me(w http.ResponseWriter, r *http.Request) error {
+	w.Header().Set("Cache-Control", "no-store")
+	return writeJSON(w, http.StatusOK, editor(r))
+}
+
+func (s *server) notFound(w http.ResponseWriter, r *http.Request) error {
+	if wantsPage(r) {
+		w.Header().Set("Content-Type", "text/html; charset=utf-8")
+		w.WriteHeader(http.StatusNotFound)
+		return s.Site.NotFound(w)
+	}
+	return problem(http.StatusNotFound, "no-route", "There is nothing here", r.URL.Path, "see /v1/openapi.yaml")
+}
+
+func methodNotAllowed(_ http.ResponseWriter, r *http.Request) error {
+	return problem(http.StatusMethodNotAllowed, "method", "This is not the way to use this address", r.Method+" "+r.URL.Path, "see /v1/openapi.yaml")
+}

@@ -1,0 +1,80 @@
+package main
+
+import (
+	"fmt"
+	"net/netip"
+	"strings"
+	"time"
+
+	"github.com/alecthomas/kong"
+)
+
+// flags is every command and flag. Each flag is also an environment variable:
+// CRIER_ and its name in capitals, hyphens as underscores.
+type flags struct {
+	Serve   serveCmd   `cmd:"" help:"Run the service."`
+	Demo    demoCmd    `cmd:"" help:"Run the service on a temporary directory, with headlines arriving."`
+	Post    postCmd    `cmd:"" help:"Post an item to a running service."`
+	Keys    keysCmd    `cmd:"" help:"Make, list and revoke editor keys."`
+	Backup  backupCmd  `cmd:"" help:"Copy a data directory to one file, while the service runs."`
+	Restore restoreCmd `cmd:"" help:"Make a data directory from a backup."`
+
+	Version kong.VersionFlag `help:"Print the version." env:"-"`
+}
+
+// dataFlag is where the embedded engine lives.
+type dataFlag struct {
+	Data string `help:"Directory of the database and the VAPID keys; made if missing." default:"data" type:"path" placeholder:"DIR"`
+}
+
+// listenFlags are how the service meets the world.
+type listenFlags struct {
+	Listen       string         `help:"Address to serve on." default:"127.0.0.1:8080" placeholder:"HOST:PORT"`
+	PublicURL    string         `help:"Address readers use, if it is not that of --listen; notifications link to it." placeholder:"URL"`
+	AdminKey     string         `help:"A first admin key of at least 24 characters; set it in the environment." placeholder:"KEY"`
+	AlertHosts   []string       `help:"Further push-service hosts, HOST or HOST:PORT. Loopback and plain http are allowed only for those named here." placeholder:"HOST"`
+	AlertSubject string         `help:"Address that push services may write to: a mail address or an https URL. Default: the public URL, if it is https." placeholder:"ADDRESS"`
+	Topics       []string       `help:"Topics offered on the pages." default:"world,politics,business,europe,sport,science,culture" placeholder:"TOPIC"`
+	Proxies      []netip.Prefix `help:"Networks of the proxies in front, trusted to name the client in X-Forwarded-For." placeholder:"CIDR"`
+	MaxReaders   int            `help:"Most readers on this node; 0 for as many as the open-file limit allows." default:"0" placeholder:"N"`
+	DrainWindow  time.Duration  `help:"On shutdown, time over which readers are sent elsewhere." default:"10s" placeholder:"TIME"`
+}
+
+func newParser(cli *flags, more ...kong.Option) (*kong.Kong, error) {
+	return kong.New(cli, append([]kong.Option{
+		kong.Name("crier"),
+		kong.Description("Real-time breaking news: a live ticker and Web Push, from one binary."),
+		kong.DefaultEnvars("CRIER"),
+		kong.Vars{"version": version},
+		kong.UsageOnError(),
+		kong.ValueFormatter(helpText),
+	}, more...)...)
+}
+
+// helpText is what --help says of a flag: the placeholder has taken the place
+// where its default would stand.
+func helpText(v *kong.Value) string {
+	if v.Flag == nil || v.Default == "" {
+		return kong.DefaultHelpValueFormatter(v)
+	}
+	return kong.DefaultHelpValueFormatter(v) + " Default: " + v.Default + "."
+}
+
+// flagTable is the README's table of what serve takes, in Markdown.
+func flagTable(k *kong.Kong, command string) string {
+	var b strings.Builder
+	b.WriteString("| flag | environment | default | |\n|---|---|---|---|\n")
+	for _, node := range k.Model.Children {
+		if node.Name != command {
+			continue
+		}
+		for _, f := range node.Flags {
+			def := ""
+			if f.Default != "" {
+				def = "`" + f.Default + "`"
+			}
+			fmt.Fprintf(&b, "| `--%s %s` | `%s` | %s | %s |\n", f.Name, f.FormatPlaceHolder(), strings.Join(f.Envs, "`, `"), def, f.Help)
+		}
+	}
+	return b.String()
+}

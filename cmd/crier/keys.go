@@ -1,0 +1,78 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"text/tabwriter"
+	"time"
+
+	"crier/desk"
+	"crier/engine/sqlite"
+)
+
+type keysCmd struct {
+	Create keysCreateCmd `cmd:"" help:"Make an editor key and print it, once."`
+	List   keysListCmd   `cmd:"" help:"List who holds keys."`
+	Revoke keysRevokeCmd `cmd:"" help:"Make a key useless, at once."`
+}
+
+type keysCreateCmd struct {
+	dataFlag
+	Role string `help:"What the holder may do: editor posts, chief also stops alerts, admin everything." enum:"editor,chief,admin" required:""`
+	Name string `help:"Who holds the key." required:""`
+}
+
+func (c *keysCreateCmd) Run(ctx context.Context, io streams) error {
+	return withStore(ctx, c.Data, func(e *sqlite.Engine) error {
+		secret, cred, err := desk.NewKey(c.Name, desk.Role(c.Role), time.Now())
+		if err != nil {
+			return err
+		}
+		if err := e.PutKey(ctx, cred); err != nil {
+			return err
+		}
+		fmt.Fprintln(io.err, "This key is shown once. Its ID is", cred.ID)
+		_, err = fmt.Fprintln(io.out, secret)
+		return err
+	})
+}
+
+type keysListCmd struct{ dataFlag }
+
+func (c *keysListCmd) Run(ctx context.Context, io streams) error {
+	return withStore(ctx, c.Data, func(e *sqlite.Engine) error {
+		editors, err := e.Keys(ctx)
+		if err != nil {
+			return err
+		}
+		w := tabwriter.NewWriter(io.out, 0, 8, 2, ' ', 0)
+		fmt.Fprintln(w, "ID\tROLE\tCREATED\tNAME")
+		for _, ed := range editors {
+			fmt.Fprintf(w, "%s\t%s\t%s\t%s\n", ed.ID, ed.Role, ed.CreatedAt.Format(time.RFC3339), ed.Name)
+		}
+		return w.Flush()
+	})
+}
+
+type keysRevokeCmd struct {
+	dataFlag
+	ID string `arg:"" help:"The key's ID, as keys list shows it."`
+}
+
+func (c *keysRevokeCmd) Run(ctx context.Context) error {
+	return withStore(ctx, c.Data, func(e *sqlite.Engine) error { return e.RevokeKey(ctx, c.ID) })
+}
+
+// withStore opens the store beside a service that may be running on it.
+func withStore(ctx context.Context, dir string, f func(*sqlite.Engine) error) (err error) {
+	e, err := sqlite.Open(ctx, dir, sqlite.Options{Beside: true})
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if closing := e.Close(); err == nil {
+			err = closing
+		}
+	}()
+	return f(e)
+}
