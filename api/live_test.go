@@ -154,6 +154,7 @@ func TestLiveRefused(t *testing.T) {
 		kind   string
 	}{
 		{call{"GET", "/v1/live", "", nil}, 426, "upgrade"},
+		{call{"GET", "/v1/live", "", map[string]string{"Connection": "Upgrade", "Upgrade": "websocket", "Sec-WebSocket-Version": "13", "Sec-WebSocket-Key": "short"}}, 400, "handshake"},
 		{call{"GET", "/v1/live?cursor=nonsense", "", stream}, 400, "parameter"},
 		{call{"GET", "/v1/live?topics=../x", "", stream}, 422, "invalid"},
 		{call{"GET", "/v1/live/poll?cursor=nonsense", "", nil}, 400, "parameter"},

@@ -38,6 +38,9 @@ func TestPages(t *testing.T) {
 			t.Errorf("%s: headers %v", c.path, a.header)
 		}
 	}
+	if a := s.do(call{method: "HEAD", path: "/"}); a.status != http.StatusOK || len(a.body) > 0 {
+		t.Errorf("HEAD: %d with %d bytes", a.status, len(a.body))
+	}
 	if body := string(s.do(call{method: "GET", path: "/?topics=sport"}).body); strings.Contains(body, "River bursts its banks") {
 		t.Error("a topic's page shows an item of another topic")
 	}

@@ -54,9 +54,12 @@ func badParameter(name, why, mend string) *Problem {
 func asProblem(err error) *Problem {
 	var p *Problem
 	var v news.Invalid
+	var hs *hub.HandshakeError
 	switch {
 	case errors.As(err, &p):
 		return p
+	case errors.As(err, &hs):
+		return problem(hs.Status, "handshake", "This is not a WebSocket handshake we can take", hs.Detail, "see RFC 6455 section 4.1")
 	case errors.As(err, &v):
 		return invalid(v)
 	case errors.Is(err, news.ErrKeyReused):

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/go-chi/chi/v5"
+	"github.com/go-chi/chi/v5/middleware"
 
 	"crier/desk"
 	"crier/hub"
@@ -94,7 +95,7 @@ func New(p Parts, o Options) http.Handler {
 // routes is every route there is.
 func (s *server) routes() http.Handler {
 	r := chi.NewRouter()
-	r.Use(s.recoverer, secure)
+	r.Use(s.recoverer, secure, middleware.GetHead)
 	r.NotFound(s.handle(s.notFound))
 	r.MethodNotAllowed(s.handle(methodNotAllowed))
 

@@ -80,6 +80,10 @@ func (l *Log) Restore(n int) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.entries = l.entries[:min(n, len(l.entries))]
+	clear(l.newest)
+	for i, e := range l.entries {
+		l.newest[e.Item.ID] = i
+	}
 	l.epoch, l.trimmed, l.late = news.NewEpoch(), 0, nil
 }
 

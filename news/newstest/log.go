@@ -13,8 +13,9 @@ import (
 type Log struct {
 	mu       sync.Mutex
 	epoch    string
-	entries  []news.Entry // from offset 1
-	trimmed  uint64       // Since knows nothing up to here
+	entries  []news.Entry   // from offset 1
+	newest   map[string]int // index of an item's last entry, by id
+	trimmed  uint64         // Since knows nothing up to here
 	keys     map[string]kept
 	bells    map[chan news.Hint]struct{}
 	doorbell Doorbell
@@ -29,7 +30,7 @@ type kept struct {
 
 // New is an empty log with an epoch of its own.
 func New() *Log {
-	return &Log{epoch: news.NewEpoch(), keys: map[string]kept{}, bells: map[chan news.Hint]struct{}{}}
+	return &Log{epoch: news.NewEpoch(), newest: map[string]int{}, keys: map[string]kept{}, bells: map[chan news.Hint]struct{}{}}
 }
 
 // Append implements news.Log. It remembers keys for ever.
@@ -58,6 +59,7 @@ func (l *Log) Append(_ context.Context, key news.Key, d news.Draft) (news.Receip
 	if e.First = last.First; !found {
 		e.First = e.Offset
 	}
+	l.newest[e.Item.ID] = len(l.entries)
 	l.entries = append(l.entries, e)
 	r := news.Receipt{Entry: e.Clone(), Cursor: l.head()}
 	if key.Value != "" {
@@ -69,12 +71,11 @@ func (l *Log) Append(_ context.Context, key news.Key, d news.Draft) (news.Receip
 
 // last is the last entry of the item id.
 func (l *Log) last(id string) (news.Entry, bool) {
-	for _, e := range slices.Backward(l.entries) {
-		if e.Item.ID == id {
-			return e, true
-		}
+	i, ok := l.newest[id]
+	if !ok {
+		return news.Entry{}, false
 	}
-	return news.Entry{}, false
+	return l.entries[i], true
 }
 
 func (l *Log) head() news.Cursor {

@@ -1,0 +1,18 @@
+// How long to wait before trying again, in milliseconds.
+
+const first = 1000;
+const longest = 30_000;
+
+/**
+ * fullJitter is a random wait between nothing and a bound that doubles with
+ * each attempt. Readers who were all cut off together must not come back
+ * together, so the whole wait is random and not just its end.
+ */
+export function fullJitter(attempt, random = Math.random) {
+  return Math.round(random() * Math.min(longest, first * 2 ** Math.min(attempt, 10)));
+}
+
+/** climbWait is the pause before the attempt'th try of a better transport. */
+export function climbWait(attempt, random = Math.random) {
+  return Math.round((0.5 + random()) * Math.min(600_000, 15_000 * 2 ** Math.min(attempt, 10)));
+}

@@ -1,0 +1,269 @@
+// A reader's connection to the log. It follows from a cursor, whatever
+// happens to the network, and hands on each message exactly once.
+
+import { climbWait, fullJitter } from "./backoff.js";
+import { isNews, parseCursor } from "./cursor.js";
+import { ladder } from "./transports.js";
+
+const patience = 10_000; // ms for a connection to say hello
+const steady = 10_000; // ms after which a connection counts as a good one
+const fellBehind = 4008; // close code: resume by cursor, at once
+const missesPerRung = 2; // failed tries before the next worse transport
+
+/**
+ * Live reports { state, transport, retryAt, resumed } to onState:
+ *   connecting  trying now
+ *   live        messages come in; resumed if there was an interruption
+ *   waiting     will try again at retryAt (ms since 1970)
+ *   offline     the browser says there is no network
+ *   stopped
+ * and entries and resets to onMessage, in order, each newer than the last.
+ */
+export class Live {
+  #o;
+  #cursor;
+  #now = null; // the connection in use
+  #next = null; // one that is to replace it
+  #state = { state: "stopped" };
+  #home = 0; // the rung that last worked
+  #misses = 0; // tries since that never got a hello
+  #attempts = 0; // tries since the last steady connection
+  #climbs = 0;
+  #lived = false;
+  #heardAt = Date.now();
+  #timers = new Map();
+  #ears = new AbortController();
+  #tick = 0;
+
+  constructor({ src, topics = "", cursor = "", onMessage, onState, transports = ladder, random = Math.random }) {
+    this.#o = { src, topics, onMessage, onState, transports, random };
+    this.#cursor = cursor;
+  }
+
+  get cursor() {
+    return this.#cursor;
+  }
+
+  /** heardAt is when the server last said anything, in ms since 1970. */
+  get heardAt() {
+    return this.#heardAt;
+  }
+
+  get state() {
+    return this.#state;
+  }
+
+  start() {
+    if (this.#state.state !== "stopped") return;
+    this.#ears = new AbortController();
+    const on = (target, type, f) => target.addEventListener(type, f, { signal: this.#ears.signal });
+    on(window, "online", () => this.#networkCame());
+    on(window, "offline", () => this.#networkWent());
+    on(document, "visibilitychange", () => document.visibilityState === "visible" && this.#woke());
+    // A page with an open socket is not kept for the back button, so the
+    // socket is put down while the page is out of sight and taken up again.
+    on(window, "pagehide", () => this.#drop());
+    on(window, "pageshow", (e) => e.persisted && this.retryNow());
+    this.#tick = Date.now();
+    this.#watchSleep();
+    this.#connect();
+  }
+
+  stop() {
+    this.#ears.abort();
+    this.#drop();
+    this.#clear();
+    this.#say({ state: "stopped" });
+  }
+
+  /** retryNow tries at once, unless the connection is good. */
+  retryNow() {
+    if (this.#state.state === "stopped" || this.#now?.greeted) return;
+    this.#connect();
+  }
+
+  #say(s) {
+    this.#state = s;
+    this.#o.onState?.(s);
+  }
+
+  #connect() {
+    this.#drop();
+    this.#clear("retry");
+    const { transports } = this.#o;
+    const rung = (this.#home + Math.floor(this.#misses / missesPerRung)) % transports.length;
+    this.#say({ state: "connecting" });
+    this.#now = this.#open(rung);
+  }
+
+  #open(rung) {
+    const conn = { rung, greeted: false, heard: Date.now(), since: Date.now(), beat: patience / 2, close: null, watch: 0 };
+    const query = () => {
+      const q = new URLSearchParams();
+      if (this.#cursor) q.set("cursor", this.#cursor);
+      if (this.#o.topics) q.set("topics", this.#o.topics);
+      return q;
+    };
+    const close = this.#o.transports[rung].open(this.#o.src, query, {
+      message: (m) => this.#heard(conn, m),
+      end: (how) => this.#lost(conn, how),
+    });
+    conn.close = () => {
+      clearTimeout(conn.watch);
+      close();
+    };
+    this.#watch(conn);
+    return conn;
+  }
+
+  // #watch replaces a connection that has been silent for two beats.
+  #watch(conn) {
+    clearTimeout(conn.watch);
+    conn.watch = setTimeout(() => {
+      conn.close();
+      this.#lost(conn, { code: 1006 });
+    }, conn.beat * 2);
+  }
+
+  #heard(conn, m) {
+    if (conn !== this.#now && conn !== this.#next) return;
+    conn.heard = this.#heardAt = Date.now();
+    if (m.type === "hello" && m.beat_ms > 0) conn.beat = m.beat_ms;
+    if (!conn.greeted) this.#greet(conn);
+    this.#watch(conn);
+    switch (m.type) {
+      case "hello":
+        // With a cursor of ours, what we have missed is still to come.
+        if (!this.#cursor) this.#cursor = m.cursor;
+        return;
+      case "beat":
+        if (m.cursor && isNews(m.cursor, this.#cursor)) this.#cursor = m.cursor;
+        return;
+      case "entry":
+        if (!isNews(m.cursor, this.#cursor)) return;
+        this.#cursor = m.cursor;
+        this.#o.onMessage(m);
+        return;
+      case "reset":
+        if (!parseCursor(m.cursor)) return;
+        this.#cursor = m.cursor;
+        this.#o.onMessage(m);
+        return;
+      case "drain":
+        this.#after("succeed", this.#o.random() * m.within_ms, () => this.#succeed(conn.rung));
+    }
+  }
+
+  #greet(conn) {
+    conn.greeted = true;
+    if (this.#o.transports[conn.rung].name === "poll") conn.beat = 25_000;
+    if (conn === this.#next) {
+      this.#now?.close();
+      this.#now = conn;
+      this.#next = null;
+    }
+    this.#clear("retry", "succeed");
+    this.#home = conn.rung;
+    this.#misses = 0;
+    this.#after("steady", steady, () => (this.#attempts = 0));
+    if (conn.rung > 0) this.#after("climb", climbWait(this.#climbs++, this.#o.random), () => this.#succeed(0));
+    else this.#climbs = 0;
+    const { name } = this.#o.transports[conn.rung];
+    const smooth = this.#state.state === "live"; // one connection took over from another
+    if (!smooth || this.#state.transport !== name) {
+      this.#say({ state: "live", transport: name, resumed: this.#lived && !smooth });
+    }
+    this.#lived = true;
+  }
+
+  // #succeed opens a connection that takes over once it works: nothing is
+  // lost if it does not.
+  #succeed(rung) {
+    this.#next?.close();
+    this.#next = this.#open(rung);
+  }
+
+  #lost(conn, { code, retryAfter = 0 }) {
+    clearTimeout(conn.watch);
+    if (conn === this.#next) {
+      this.#next = null;
+      if (conn.rung < this.#home) this.#after("climb", climbWait(this.#climbs++, this.#o.random), () => this.#succeed(0));
+      return;
+    }
+    if (conn !== this.#now) return;
+    this.#now = null;
+    this.#clear("steady", "climb");
+    if (this.#next) { // already on its way
+      this.#now = this.#next;
+      this.#next = null;
+      this.#say({ state: "connecting" });
+      return;
+    }
+    if (!conn.greeted) this.#misses++;
+    if (navigator.onLine === false) {
+      this.#networkWent();
+      return;
+    }
+    if (code === fellBehind && Date.now() - conn.since > 1000) {
+      this.#connect();
+      return;
+    }
+    this.#wait(Math.max(retryAfter * 1000, fullJitter(this.#attempts++, this.#o.random)), "waiting");
+  }
+
+  #wait(ms, state) {
+    this.#say({ state, retryAt: Date.now() + ms });
+    this.#after("retry", ms, () => this.#connect());
+  }
+
+  #networkWent() {
+    this.#drop();
+    // The browser can be wrong about the network, so we try now and then.
+    this.#wait(20_000 + 20_000 * this.#o.random(), "offline");
+  }
+
+  #networkCame() {
+    this.#attempts = 0;
+    if (this.#now?.greeted) this.#succeed(this.#home); // the old path may be dead without a word
+    else this.#connect();
+  }
+
+  // #woke is for when time may have passed that we did not see.
+  #woke() {
+    const conn = this.#now;
+    if (!conn) {
+      if (navigator.onLine !== false) this.#connect();
+      return;
+    }
+    if (Date.now() - conn.heard > conn.beat + 3000) this.#connect();
+  }
+
+  // #watchSleep notices a lid that was closed: the clock has jumped.
+  #watchSleep() {
+    this.#after("sleep", 5000, () => {
+      const jumped = Date.now() - this.#tick > 15_000;
+      this.#tick = Date.now();
+      if (jumped) this.#woke();
+      this.#watchSleep();
+    });
+  }
+
+  #drop() {
+    this.#now?.close();
+    this.#next?.close();
+    this.#now = this.#next = null;
+    this.#clear("steady", "climb", "succeed");
+  }
+
+  #after(name, ms, f) {
+    clearTimeout(this.#timers.get(name));
+    this.#timers.set(name, setTimeout(f, ms));
+  }
+
+  #clear(...names) {
+    for (const name of names.length ? names : [...this.#timers.keys()]) {
+      clearTimeout(this.#timers.get(name));
+      this.#timers.delete(name);
+    }
+  }
+}

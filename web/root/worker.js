@@ -1,0 +1,125 @@
+// The service worker: it shows what the push service brings, tells the server
+// that it did, and leads a click to the story. A classic script, because not
+// every browser runs modules here. It keeps no pages and answers no fetches.
+"use strict";
+
+const choices = { store: "crier-alerts", address: "/alerts/choices" }; // see assets/js/alerts/prefs.js
+const icon = "/icon-192.png";
+const badge = "/badge-96.png";
+
+self.addEventListener("install", () => self.skipWaiting());
+self.addEventListener("activate", (e) => e.waitUntil(self.clients.claim()));
+
+self.addEventListener("push", (e) => e.waitUntil(show(e.data)));
+self.addEventListener("notificationclick", (e) => {
+  e.notification.close();
+  e.waitUntil(Promise.all([lead(e.notification.data), receipt("clicked", e.notification.data)]));
+});
+self.addEventListener("pushsubscriptionchange", (e) => e.waitUntil(renew(e.oldSubscription, e.newSubscription)));
+
+// show shows something for every message: a browser takes the permission away
+// from a site that stays silent, and an honest word is better than none.
+async function show(message) {
+  const n = read(message);
+  if (!n) {
+    await self.registration.showNotification("News has come in", {
+      body: "An alert arrived that this browser could not read. Open the live page to see what it was about.",
+      tag: "unreadable", icon, badge, data: { navigate: "/" },
+    });
+    return;
+  }
+  const { title, ...rest } = options(n);
+  await self.registration.showNotification(title, rest);
+  await receipt("displayed", rest.data);
+}
+
+// read is the notification of a Declarative Web Push message, or null.
+function read(message) {
+  try {
+    const { web_push, notification: n } = message.json();
+    return web_push === 8030 && typeof n.title === "string" && n.title.trim() !== "" ? n : null;
+  } catch {
+    return null;
+  }
+}
+
+function options(n) {
+  const text = (v) => (typeof v === "string" ? v : "");
+  const data = n.data && typeof n.data === "object" ? n.data : {};
+  const o = {
+    title: n.title,
+    body: text(n.body),
+    tag: text(n.tag),
+    lang: text(n.lang),
+    dir: ["ltr", "rtl"].includes(n.dir) ? n.dir : "auto",
+    silent: n.silent === true,
+    icon: safe(n.icon) ? n.icon : icon,
+    badge,
+    data: { ...data, navigate: text(n.navigate), nonce: crypto.randomUUID() },
+  };
+  if (Number.isFinite(n.timestamp)) o.timestamp = n.timestamp;
+  if (o.tag && !o.silent) o.renotify = true; // the second item of a story buzzes too
+  if (data.level === "flash" && !o.silent && !data.drill) o.requireInteraction = true;
+  return o;
+}
+
+function safe(address) {
+  try {
+    return ["https:", "http:"].includes(new URL(address, self.location.origin).protocol);
+  } catch {
+    return false;
+  }
+}
+
+// receipt tells the server that a notification was displayed or clicked. A
+// repeat counts once, by its nonce, so it is safe to try again.
+async function receipt(kind, data) {
+  if (!data?.receipt) return;
+  const body = JSON.stringify({ token: data.receipt, kind, nonce: data.nonce });
+  for (const pause of [0, 1000, 5000]) {
+    await new Promise((done) => setTimeout(done, pause));
+    try {
+      const answer = await fetch("/v1/alerts/receipts", {
+        method: "POST", body, keepalive: true, credentials: "omit", headers: { "Content-Type": "application/json" },
+      });
+      if (answer.status < 500 && answer.status !== 429) return;
+    } catch {
+      // no network just now
+    }
+  }
+}
+
+// lead brings the reader to the story: to the page that shows it already, or
+// to a new one.
+async function lead(data) {
+  const to = new URL(safe(data?.navigate) ? data.navigate : "/", self.location.origin);
+  const open = await self.clients.matchAll({ type: "window", includeUncontrolled: true });
+  const page = (address) => address.origin + address.pathname;
+  const there = open.find((c) => page(new URL(c.url)) === page(to));
+  if (there) await there.focus();
+  else await self.clients.openWindow(to.href);
+}
+
+// renew tells the server of the subscription that the browser made in place
+// of an old one, with the choices the reader has made.
+async function renew(old, fresh) {
+  const kept = await (await caches.open(choices.store)).match(choices.address);
+  const prefs = kept && (await kept.json());
+  if (!prefs?.on) return;
+  if (!fresh) {
+    const { key } = await (await fetch("/v1/alerts/key", { credentials: "omit" })).json();
+    fresh = await self.registration.pushManager.subscribe({ userVisibleOnly: true, applicationServerKey: key });
+  }
+  const { topics, level, quiet, daily_max, language } = prefs;
+  const put = await send("PUT", { ...fresh.toJSON(), topics, level, quiet, daily_max, language });
+  if (put.ok && old && old.endpoint !== fresh.endpoint) {
+    const { endpoint, keys } = old.toJSON();
+    await send("DELETE", { endpoint, keys: { auth: keys.auth } });
+  }
+}
+
+function send(method, body) {
+  return fetch("/v1/alerts/subscription", {
+    method, credentials: "omit", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body),
+  });
+}
