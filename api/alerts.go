@@ -1,6 +1,7 @@
 package api
 
 import (
+	"context"
 	"errors"
 	"net/http"
 	"time"
@@ -84,12 +85,12 @@ func (s *server) receipt(w http.ResponseWriter, r *http.Request) error {
 // taken by a push service; displayed and clicked are what browsers told us, a
 // lower bound.
 type report struct {
-	Campaign    string           `json:"campaign"`
+	Campaign    string           `json:"campaign,omitempty"` // empty until it has opened
 	Item        string           `json:"item"`
 	Kind        string           `json:"kind"`
 	State       string           `json:"state"` // sending, stopped, done or cancelled
 	OpenedAt    time.Time        `json:"opened_at"`
-	Deadline    time.Time        `json:"deadline"`
+	Deadline    time.Time        `json:"deadline,omitzero"`
 	Audience    int64            `json:"audience"`
 	Queued      int64            `json:"queued"`
 	Accepted    int64            `json:"accepted"`
@@ -109,6 +110,9 @@ type report struct {
 // campaign is GET /v1/items/{id}/campaign.
 func (s *server) campaign(w http.ResponseWriter, r *http.Request) error {
 	rep, err := s.Alerts.Report(r.Context(), chi.URLParam(r, "id"))
+	if errors.Is(err, push.ErrNoCampaign) {
+		rep, err = s.opening(r.Context(), chi.URLParam(r, "id"))
+	}
 	if err != nil {
 		return err
 	}
@@ -140,6 +144,19 @@ func (s *server) campaign(w http.ResponseWriter, r *http.Request) error {
 	}
 	w.Header().Set("Cache-Control", "no-store")
 	return writeJSON(w, http.StatusOK, out)
+}
+
+// opening is the report of a campaign that has not opened: its entry is in the
+// log, and campaigns follow the log a few milliseconds behind.
+func (s *server) opening(ctx context.Context, item string) (push.Report, error) {
+	e, err := s.Archive.Item(ctx, item)
+	if err != nil {
+		return push.Report{}, err
+	}
+	if e.Item.Alerted == nil {
+		return push.Report{}, push.ErrNoCampaign
+	}
+	return push.Report{Campaign: push.Campaign{Entry: e, OpenedAt: e.Item.RevisedAt}}, nil
 }
 
 func secondsTo(t push.Tally, share float64) *float64 {

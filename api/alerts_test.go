@@ -185,6 +185,16 @@ func TestCampaign(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	path := "/v1/items/" + loud.Item.ID + "/campaign"
+	var early struct {
+		Campaign, State string
+		Queued          int
+	}
+	a := s.do(call{method: "GET", path: path})
+	a.want(t, http.StatusOK, "")
+	if a.into(t, &early); early.Campaign != "" || early.State != "sending" || early.Queued != 0 {
+		t.Errorf("before it opens: %+v", early)
+	}
 	const token = "AAAAAAAAAAAAAAAAAAAAAA"
 	opened := time.Now().UTC().Truncate(time.Millisecond)
 	for i := range 4 {
@@ -201,7 +211,6 @@ func TestCampaign(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	path := "/v1/items/" + loud.Item.ID + "/campaign"
 	type counts struct {
 		Campaign, Item, Kind, State                      string
 		Audience, Accepted, Queued, Displayed, Throttled int
@@ -244,4 +253,5 @@ func TestCampaign(t *testing.T) {
 	}
 	s.do(call{"GET", path, "", map[string]string{"Authorization": ""}}).want(t, http.StatusUnauthorized, "key-missing")
 	s.do(call{method: "GET", path: "/v1/items/" + quiet.Item.ID + "/campaign"}).want(t, http.StatusNotFound, "no-campaign")
+	s.do(call{method: "GET", path: "/v1/items/n0/campaign"}).want(t, http.StatusNotFound, "no-item")
 }

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"crier/api"
+	"crier/desk"
 )
 
 func TestPages(t *testing.T) {
@@ -50,6 +51,15 @@ func TestOperatorsRoutes(t *testing.T) {
 	s := newSite(t)
 	for _, path := range []string{"/healthz", "/readyz", "/v1/openapi.yaml", "/v1/me"} {
 		s.do(call{method: "GET", path: path}).want(t, http.StatusOK, "")
+	}
+	sub, _ := browser(t, "https://"+alertHost+"/one")
+	s.do(call{"PUT", "/v1/alerts/subscription", sub, nil}).want(t, http.StatusCreated, "")
+	var me struct {
+		Role          desk.Role
+		Subscriptions int
+	}
+	if s.do(call{method: "GET", path: "/v1/me"}).into(t, &me); me.Role != desk.RoleEditor || me.Subscriptions != 1 {
+		t.Errorf("me: %+v", me)
 	}
 	s.do(call{"GET", "/v1/me", "", map[string]string{"Authorization": ""}}).want(t, http.StatusUnauthorized, "key-missing")
 }

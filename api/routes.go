@@ -46,6 +46,8 @@ type Alerts interface {
 	Stop(ctx context.Context, s push.Stop) error
 	Resume(ctx context.Context) error
 	Stopped(ctx context.Context) (*push.Stop, error)
+	CountSubscriptions(ctx context.Context) (int64, error)
+	Status() push.Status
 }
 
 // Parts is what the routes join. All fields are needed.
@@ -163,9 +165,24 @@ func (s *server) ready(w http.ResponseWriter, r *http.Request) error {
 	return healthy(w, r)
 }
 
+// whoami is what an editor's screen has to know before anything is posted.
+type whoami struct {
+	desk.Editor
+	Subscriptions int64        `json:"subscriptions"` // that stand: the most an alert may reach
+	Alarms        []push.Alarm `json:"alarms"`        // of this node's sending
+}
+
 func (s *server) me(w http.ResponseWriter, r *http.Request) error {
+	n, err := s.Alerts.CountSubscriptions(r.Context())
+	if err != nil {
+		return err
+	}
+	alarms := s.Alerts.Status().Alarms
+	if alarms == nil {
+		alarms = []push.Alarm{}
+	}
 	w.Header().Set("Cache-Control", "no-store")
-	return writeJSON(w, http.StatusOK, editor(r))
+	return writeJSON(w, http.StatusOK, whoami{editor(r), n, alarms})
 }
 
 func (s *server) notFound(w http.ResponseWriter, r *http.Request) error {

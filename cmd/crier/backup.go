@@ -55,7 +55,7 @@ func (c *backupCmd) Run(ctx context.Context, s streams) error {
 // writeTar writes files, by their base names, to a new tar file and syncs it.
 // A file that does not exist is left out.
 func writeTar(to string, files ...string) (err error) {
-	out, err := os.OpenFile(to, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600) //nolint:gosec // the operator names the file
+	out, err := os.OpenFile(to, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
 		return err
 	}
@@ -70,7 +70,7 @@ func writeTar(to string, files ...string) (err error) {
 }
 
 func addToTar(w *tar.Writer, name string) error {
-	in, err := os.Open(name) //nolint:gosec // the operator names the directory
+	in, err := os.Open(name)
 	if err != nil {
 		return err
 	}
@@ -128,7 +128,7 @@ func (c *restoreCmd) Run(ctx context.Context, s streams) error {
 
 // readTar unpacks a backup into dir. Only the files a backup has are taken.
 func readTar(from, dir string) error {
-	in, err := os.Open(from) //nolint:gosec // the operator names the file
+	in, err := os.Open(from)
 	if err != nil {
 		return err
 	}
@@ -161,7 +161,7 @@ func isBackupFile(name string) bool {
 }
 
 func writeFile(name string, r io.Reader) (err error) {
-	out, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600) //nolint:gosec // one of backupFiles
+	out, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
 		return err
 	}

@@ -62,5 +62,6 @@ export function summary(entries) {
   const words = amends.slice(-2).map(spoken);
   if (fresh.length === 1) words.push(spoken(fresh[0]));
   else if (fresh.length > 1) words.push(`${count(fresh.length, "item")} came in. Latest: ${spoken(fresh.at(-1))}`);
-  return words.join(". ");
+  // A reason or a headline may bring its own full stop.
+  return words.map((w, i) => (i < words.length - 1 && !/[.!?…]$/.test(w.trim()) ? `${w.trim()}.` : w.trim())).join(" ");
 }

@@ -1,0 +1,74 @@
+package push
+
+import (
+	"log/slog"
+	"strings"
+	"testing"
+	"time"
+)
+
+func newGuard(log *strings.Builder) *guard {
+	return &guard{logger: slog.New(slog.NewTextHandler(log, nil)), histories: map[string]*history{}, alarms: map[string]Alarm{}}
+}
+
+func TestRemovalGuard(t *testing.T) {
+	now := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+	answer := map[byte]outcome{
+		'a': {fate: accepted, at: now}, 'g': {fate: gone, at: now}, 't': {fate: throttled, at: now}, 'r': {fate: retry, at: now},
+		'u': {fate: failed, reason: FailedUnauthorized, at: now}, 'f': {fate: failed, reason: FailedForbidden, at: now},
+		'b': {fate: failed, reason: FailedRequest, at: now},
+	}
+	for _, tt := range []struct {
+		name, answers string
+		alarm         bool
+	}{
+		{"all is well", strings.Repeat("a", 1000), false},
+		{"a few are gone", strings.Repeat("aaaaag", 200), false},
+		{"too many are gone", strings.Repeat("aaag", 200), true},
+		{"too few to judge", strings.Repeat("g", enough-1), false},
+		{"just enough", strings.Repeat("g", enough), true},
+		{"refusals", strings.Repeat("a", 40) + strings.Repeat("u", 11), true},
+		{"refusals of both sorts", strings.Repeat("a", 40) + strings.Repeat("uf", 6), true},
+		{"scattered refusals", strings.Repeat("aaaaaf", 100), false},
+		{"other failures say nothing", strings.Repeat("btr", 500), false},
+		{"long ago", strings.Repeat("g", enough-1) + strings.Repeat("a", window) + strings.Repeat("g", 20), false},
+	} {
+		var log strings.Builder
+		g := newGuard(&log)
+		for i := range len(tt.answers) {
+			g.heard("push.example", answer[tt.answers[i]])
+		}
+		if g.mayRemove() == tt.alarm || (len(g.standing()) > 0) != tt.alarm {
+			t.Errorf("%s: may remove %v, alarms %v", tt.name, g.mayRemove(), g.standing())
+		}
+		if n := strings.Count(log.String(), "no subscription is removed"); n != map[bool]int{true: 1}[tt.alarm] {
+			t.Errorf("%s: logged %d times", tt.name, n)
+		}
+	}
+}
+
+func TestAnAlarmStandsUntilCleared(t *testing.T) {
+	now := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+	g := newGuard(&strings.Builder{})
+	for range enough {
+		g.heard("push.example", outcome{fate: gone, at: now})
+	}
+	for range 10 * window {
+		g.heard("push.example", outcome{fate: accepted, at: now})
+		g.heard("other.example", outcome{fate: accepted, at: now})
+	}
+	if a := g.standing(); len(a) != 1 || a[0].Service != "push.example" || !a[0].Since.Equal(now) || a[0].Problem == "" {
+		t.Fatalf("alarms %+v", a)
+	}
+	g.clear(now)
+	for range window { // the operator said they are gone indeed
+		g.heard("push.example", outcome{fate: gone, at: now.Add(time.Minute)})
+	}
+	if !g.mayRemove() {
+		t.Error("an alarm is raised again at once")
+	}
+	g.heard("push.example", outcome{fate: gone, at: now.Add(trustFor)})
+	if g.mayRemove() {
+		t.Error("no alarm is raised ever after")
+	}
+}

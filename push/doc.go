@@ -1,0 +1,53 @@
+// Package push keeps who is to be notified and notifies them: subscriptions,
+// campaigns, and the way of each notification to its push service.
+//
+// # Words
+//
+// A [Subscription] is a browser that granted notifications. A [Campaign] is
+// the sending of one entry of the log to the subscriptions that want it. It is
+// cut into ranges of shards, never into an entry per subscriber; a worker
+// holds a [Lease] on a range and walks it page by page. A push service is the
+// browser vendor's server; an origin is one scheme, host and port of it. What
+// became of a delivery is counted in a [Tally].
+//
+// # The way of a notification
+//
+// [Service] follows the log and opens a campaign for each entry that alerts.
+// Its dispatcher claims ranges, of the highest lane first, for its workers. A
+// worker reads a page, has [Decide] say who gets it and how loudly, and
+// submits the deliveries to their origins. Each origin hands out its jobs,
+// highest lane first, at the pace its push service was found to bear, over
+// connections that it owns; each job is sealed (package seal), sent and
+// judged. When all of a page are, the worker checkpoints it in one atomic
+// write and goes on.
+//
+// # Invariants
+//
+//   - Every subscription that stands when a campaign opens gets at least one
+//     attempt before the deadline, whenever we crash. A crash repeats at most
+//     one page per worker, and a repeat replaces the first on the device: same
+//     Topic, same tag.
+//   - Every subscription in the audience ends in exactly one of accepted,
+//     gone, failed, expired and cancelled.
+//   - 404 and 410 remove a subscription; no other answer ever does. A burst of
+//     them, or of refusals, stops all removals and raises an [Alarm].
+//   - A correction or withdrawal calls back what is unsent of the entry it
+//     replaces, never overtakes what is on its way to the same device, never
+//     travels in a lower lane than the error did, and lives at least as long.
+//   - We connect to push services' hosts and to those the operator named, and
+//     to public addresses only unless the host was named. Redirects are not
+//     followed, every request is limited in time, every answer in size.
+//   - Endpoints and keys never appear in logs or errors; IDs may.
+//
+// # Who may block
+//
+// Methods of [Service] wait for the store and for nothing else; greetings are
+// sent in the background. A worker waits for its page, at most a third of the
+// lease and one request's time, and for the store. What an origin cannot send
+// just now it puts off rather than wait.
+//
+// # Locks
+//
+// In this order: underway.mu, network.mu, origin.mu. Those of guard, pace,
+// zones and seal.Signer are taken last and nothing is locked under them.
+package push

@@ -1,0 +1,167 @@
+package push
+
+import (
+	"errors"
+	"net"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+)
+
+func TestSilenceIsBoundedAndTheConnectionReplaced(t *testing.T) {
+	hang := make(chan struct{})
+	defer close(hang)
+	k := NewSink(t, true, map[string]http.HandlerFunc{"never": func(_ http.ResponseWriter, r *http.Request) {
+		select {
+		case <-hang:
+		case <-r.Context().Done():
+		}
+	}})
+	o := k.Options()
+	o.RequestTimeout = 300 * time.Millisecond
+	w := newTask(t, k.Keys, o)
+	if r := sendAll(t, w, k.Subscribe("ok"))[0]; r.fate != accepted {
+		t.Fatalf("%+v", r)
+	}
+	start := time.Now()
+	for i, r := range sendAll(t, w, times(5, func() Subscription { return k.Subscribe("never") })...) {
+		if r.fate != retry || r.answered {
+			t.Errorf("delivery %d: %+v", i, r)
+		}
+	}
+	if d := time.Since(start); d < o.RequestTimeout || d > 10*o.RequestTimeout {
+		t.Errorf("it took %v", d)
+	}
+	if r := sendAll(t, w, k.Subscribe("ok"))[0]; r.fate != accepted {
+		t.Errorf("afterwards: %+v", r)
+	}
+	if k.dialled != 2 {
+		t.Errorf("%d connections were made, want the first and its replacement", k.dialled)
+	}
+}
+
+func TestConnectionsAndStreamsAreBounded(t *testing.T) {
+	for _, tt := range []struct {
+		tls            bool
+		takes, streams int // what a connection takes, and what it may get
+	}{{true, 40, 20}, {true, 250, 100}, {false, 0, 1}} {
+		k := newSink(t, tt.tls, map[string]http.HandlerFunc{"slow": func(w http.ResponseWriter, _ *http.Request) {
+			time.Sleep(5 * time.Millisecond) // what a push service takes
+			w.WriteHeader(http.StatusCreated)
+		}}, &http.HTTP2Config{MaxConcurrentStreams: tt.takes})
+		o := k.Options()
+		o.Conns = 3
+		w := newTask(t, k.Keys, o)
+		for i, r := range sendAll(t, w, times(600, func() Subscription { return k.Subscribe("slow") })...) {
+			if r.fate != accepted {
+				t.Errorf("%+v: delivery %d: %+v", tt, i, r)
+			}
+		}
+		if k.dialled > o.Conns {
+			t.Errorf("%+v: %d connections", tt, k.dialled)
+		}
+		if k.mostAt > tt.streams {
+			t.Errorf("%+v: %d requests at once on one connection", tt, k.mostAt)
+		}
+	}
+}
+
+func TestAnOriginThatIsDownHoldsUpNobody(t *testing.T) {
+	down, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = down.Close()
+	k := NewSink(t, true, nil)
+	o := k.Options()
+	o.AlertHosts = append(o.AlertHosts, down.Addr().String())
+	w := newTask(t, k.Keys, o)
+	dead := func() Subscription {
+		s := k.Subscribe("ok")
+		s.Endpoint = strings.Replace(s.Endpoint, k.Server.Listener.Addr().String(), down.Addr().String(), 1)
+		return s
+	}
+	start := time.Now()
+	for range 3 {
+		results := sendAll(t, w, append(times(200, dead), times(5, func() Subscription { return k.Subscribe("ok") })...)...)
+		for i, r := range results {
+			want := unsent
+			if i >= 200 {
+				want = accepted
+			}
+			if r.fate != want || want == unsent && r.after <= 0 {
+				t.Fatalf("delivery %d: %+v", i, r)
+			}
+		}
+	}
+	if d := time.Since(start); d > 3*time.Second {
+		t.Errorf("three pages took %v", d)
+	}
+}
+
+func TestAnAddressThatIsNotPublicIsRefusedWhenDialled(t *testing.T) {
+	k := NewSink(t, true, nil)
+	w := newTask(t, k.Keys, k.Options())
+	w.net.transport = newTransport(Hosts{}, nil) // the name was allowed; where it leads is not
+	for range 2 {
+		for i, r := range sendAll(t, w, times(20, func() Subscription { return k.Subscribe("ok") })...) {
+			if r.fate != failed || r.reason != FailedAddress {
+				t.Errorf("delivery %d: %+v", i, r)
+			}
+		}
+	}
+	if k.dialled != 0 {
+		t.Errorf("%d connections were made", k.dialled)
+	}
+	w.greets.client.Transport = w.net.transport
+	if _, err := w.greets.post(t.Context(), greetJob{k.Subscribe("ok"), welcome}); !errors.Is(bare(err), errNotPublic) {
+		t.Errorf("a greeting: %v", err)
+	}
+}
+
+func TestConnectionsTheServiceClosesAreReplaced(t *testing.T) {
+	k := NewSink(t, true, nil)
+	w := newTask(t, k.Keys, k.Options())
+	for range 3 {
+		for i, r := range sendAll(t, w, times(100, func() Subscription { return k.Subscribe("ok") })...) {
+			if r.fate != accepted {
+				t.Fatalf("delivery %d: %+v", i, r)
+			}
+		}
+		k.Server.CloseClientConnections()
+		o := w.net.origins[k.Server.URL]
+		for gone := false; !gone; { // until the news has come
+			o.mu.Lock()
+			gone = !slices.ContainsFunc(o.conns, func(c *conn) bool { return c.cc.Err() == nil })
+			o.mu.Unlock()
+			time.Sleep(time.Millisecond)
+		}
+	}
+}
+
+func TestManyFailuresAtOnceAreOneReasonToRest(t *testing.T) {
+	o := &origin{}
+	now := time.Now()
+	for range 100 { // all that was under way when a connection broke
+		o.failed(now.Add(-time.Second), now)
+	}
+	if d := o.rest.Sub(now); d != firstRest {
+		t.Errorf("a broken connection: rests %v", d)
+	}
+	for want := 2 * firstRest; want < lastRest; want *= 2 {
+		now = o.rest
+		o.failed(now, now)
+		if d := o.rest.Sub(now); d != want {
+			t.Errorf("rests %v, want %v", d, want)
+		}
+	}
+	for range 20 {
+		now = o.rest
+		o.failed(now, now)
+	}
+	if d := o.rest.Sub(now); d != lastRest {
+		t.Errorf("at last it rests %v", d)
+	}
+}

@@ -1,0 +1,272 @@
+package push
+
+import (
+	"container/heap"
+	"context"
+	"errors"
+	"slices"
+	"sync"
+	"time"
+)
+
+// job is one delivery on its way through an origin.
+type job struct {
+	page   *page
+	index  int // in the page
+	target target
+	voice  Voice
+}
+
+// origin is one scheme, host and port: the jobs for it, and the connections
+// they go over. While jobs wait, one goroutine hands them out, highest lane
+// first, as the pace and the connections allow.
+type origin struct {
+	net          *network
+	scheme, addr string
+	name         string // as VAPID tokens name it
+	service      string
+	pace         *pace
+	wake         chan struct{} // holds one ring: something changed that run waits for
+
+	mu       sync.Mutex
+	queue    jobQueue
+	running  bool
+	inflight int
+	conns    []*conn
+	used     time.Time
+	failures int       // attempts in a row that brought no answer
+	rests    int       // in a row
+	rested   time.Time // when the last rest began
+	rest     time.Time // nothing is tried before this
+	barred   bool      // while it rests: its name leads to an address that is not public
+	nextDial time.Time
+}
+
+// When an origin does not answer at all, it rests: the jobs for it are put off
+// at once, so that pages are not held up by it, and only a few probes at a
+// time find out whether it is back.
+const (
+	patience   = 8 // failures in a row before it rests
+	probes     = 4
+	firstRest  = time.Second
+	lastRest   = time.Minute
+	afterProbe = 2 * time.Second // how long jobs are put off while probes are out
+)
+
+// ring tells run to look again.
+func (o *origin) ring() {
+	select {
+	case o.wake <- struct{}{}:
+	default:
+	}
+}
+
+// submit queues j and has it handed out. The caller holds the network's mutex.
+func (o *origin) submit(ctx context.Context, j *job) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.used = time.Now()
+	heap.Push(&o.queue, j)
+	if !o.running {
+		o.running = true
+		o.net.tasks.Go(func() { o.run(ctx) })
+	} else {
+		o.ring()
+	}
+}
+
+// recall takes back the jobs of p that have not begun.
+func (o *origin) recall(p *page) {
+	o.mu.Lock()
+	var back []*job
+	o.queue = slices.DeleteFunc(o.queue, func(j *job) bool {
+		if j.page == p {
+			back = append(back, j)
+		}
+		return j.page == p
+	})
+	heap.Init(&o.queue)
+	o.ring()
+	o.mu.Unlock()
+	settleAll(back, outcome{fate: unsent, at: time.Now()})
+}
+
+// settleAll gives jobs the same outcome.
+func settleAll(jobs []*job, out outcome) {
+	for _, j := range jobs {
+		j.page.settle(j.index, out)
+	}
+}
+
+// run hands out jobs until none waits.
+func (o *origin) run(ctx context.Context) {
+	for {
+		o.mu.Lock()
+		now := time.Now()
+		late, why := o.late(ctx, now)
+		if len(o.queue) == 0 {
+			o.running = false
+			o.mu.Unlock()
+			settleAll(late, why)
+			return
+		}
+		c := o.free(ctx, now)
+		o.mu.Unlock()
+		if c == nil {
+			o.wait(ctx)
+			continue
+		}
+		o.hold(ctx)
+		o.mu.Lock()
+		if len(o.queue) == 0 { // recalled meanwhile
+			o.unreserve(c)
+			o.mu.Unlock()
+			continue
+		}
+		j := heap.Pop(&o.queue).(*job)
+		o.inflight++
+		o.mu.Unlock()
+		o.net.tasks.Go(func() { o.attempt(ctx, c, j) })
+	}
+}
+
+// late takes the whole queue if its jobs are not to be tried now, and says
+// what becomes of them. The caller holds o.mu.
+func (o *origin) late(ctx context.Context, now time.Time) (jobs []*job, why outcome) {
+	why = outcome{fate: unsent, at: now}
+	switch {
+	case ctx.Err() != nil: // we are stopping
+	case now.Before(o.rest) && o.barred:
+		why = outcome{fate: failed, reason: FailedAddress, at: now}
+	case now.Before(o.rest):
+		why.after = o.rest.Sub(now) + jitter(time.Second)
+	case o.failures >= patience && o.inflight >= probes:
+		why.after = afterProbe + jitter(afterProbe)
+	default:
+		return nil, why
+	}
+	jobs, o.queue = o.queue, nil
+	return jobs, why
+}
+
+// wait sleeps until a dial or a request ends or jobs are recalled. It looks up
+// after a while by itself, because a dial that was put off rings for nobody.
+func (o *origin) wait(ctx context.Context) {
+	t := time.NewTimer(firstRest / 4)
+	defer t.Stop()
+	select {
+	case <-o.wake:
+	case <-t.C:
+	case <-ctx.Done():
+	}
+}
+
+// hold waits as the pace demands.
+func (o *origin) hold(ctx context.Context) {
+	d := o.pace.delay(time.Now())
+	if d <= 0 {
+		return
+	}
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+	case <-ctx.Done():
+	}
+}
+
+// attempt makes j's request on c.
+func (o *origin) attempt(ctx context.Context, c *conn, j *job) {
+	start := time.Now()
+	out := o.net.request(ctx, c.cc, o, j)
+	o.learn(start, out)
+	o.release(c, start, out)
+	j.page.settle(j.index, out)
+}
+
+// learn notes what the outcome of an attempt tells of the origin and its service.
+func (o *origin) learn(start time.Time, out outcome) {
+	if out.answered {
+		o.pace.heard(out.fate == throttled, out.at)
+		o.net.guard.heard(o.service, out)
+	}
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.inflight--
+	switch {
+	case out.answered:
+		o.failures, o.rests = 0, 0
+	case out.fate == retry:
+		o.failed(start, out.at)
+	}
+}
+
+// failed counts an attempt without an answer, and lets the origin rest after
+// too many, the longer the more often. What was under way when a rest began
+// says nothing new by failing as well. The caller holds o.mu.
+func (o *origin) failed(start, now time.Time) {
+	if o.failures++; o.failures >= patience && !start.Before(o.rested) {
+		o.rest = now.Add(min(firstRest<<min(o.rests, 10), lastRest))
+		o.rested = now
+		o.rests++
+	}
+}
+
+// unreachable lets the origin rest at once: without a connection nothing works.
+// The caller holds o.mu.
+func (o *origin) unreachable(err error, now time.Time) {
+	o.failures = max(o.failures, patience)
+	o.failed(now, now)
+	if o.barred = errors.Is(err, errNotPublic); o.barred {
+		o.rest = now.Add(lastRest)
+	}
+	o.net.logger.Warn("cannot connect to a push service", "service", o.service, "error", err, "rest", o.rest.Sub(now))
+}
+
+// idle reports whether nothing has gone through o for a while, and then closes
+// its connections. The caller holds the network's mutex.
+func (o *origin) idle(now time.Time) bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.running || o.inflight > 0 || now.Sub(o.used) < idleTime {
+		return false
+	}
+	o.close()
+	return true
+}
+
+// close closes what connections are left. Nothing is under way on them. The
+// caller holds o.mu.
+func (o *origin) close() {
+	for _, c := range o.conns {
+		if c.cc != nil {
+			_ = c.cc.Close() // nothing is lost with it
+		}
+	}
+	o.conns = nil
+}
+
+// jobQueue is a heap: the highest lane first, then the oldest campaign.
+type jobQueue []*job
+
+func (q jobQueue) Len() int { return len(q) }
+func (q jobQueue) Less(i, k int) bool {
+	a, b := q[i].page.campaign, q[k].page.campaign
+	if a.Lane != b.Lane {
+		return a.Lane > b.Lane
+	}
+	return a.OpenedAt.Before(b.OpenedAt)
+}
+func (q jobQueue) Swap(i, k int) { q[i], q[k] = q[k], q[i] }
+
+// Push adds a job, for container/heap.
+func (q *jobQueue) Push(x any) { *q = append(*q, x.(*job)) }
+
+// Pop takes the last job, for container/heap.
+func (q *jobQueue) Pop() any {
+	old := *q
+	j := old[len(old)-1]
+	old[len(old)-1] = nil
+	*q = old[:len(old)-1]
+	return j
+}

@@ -1,0 +1,114 @@
+package push
+
+import (
+	"sync/atomic"
+	"time"
+)
+
+// page is a run of deliveries on its way out. Its deliveries and texts do not
+// change; each result is written once, by whoever settles it, before done.
+type page struct {
+	campaign   Campaign
+	deliveries []Delivery
+	loud       []byte // what is sealed
+	silent     []byte
+	topic      string
+	urgency    string
+
+	results []outcome
+	pending atomic.Int64
+	done    chan struct{} // closed with the last result
+
+	recalled bool        // guarded by the network's mutex
+	yield    atomic.Bool // a campaign of a higher lane has been opened
+}
+
+// settle notes what became of a delivery, exactly once for each.
+func (p *page) settle(i int, out outcome) {
+	p.results[i] = out
+	if p.pending.Add(-1) == 0 {
+		close(p.done)
+	}
+}
+
+// text is the message for the voice.
+func (p *page) text(v Voice) []byte {
+	if v == Silent {
+		return p.silent
+	}
+	return p.loud
+}
+
+// count turns results into what the store is to write. Deliveries that were
+// unwanted from the first have no place in it: they are not in the audience.
+// Subscriptions that are gone are to be removed only if remove says so.
+func (p *page) count(voices []Voice, remove bool) Progress {
+	var out Progress
+	for i, d := range p.deliveries {
+		if voices[i] == Unwanted && d.Attempts == 0 {
+			continue
+		}
+		if d.Attempts == 0 {
+			out.Tally.Audience++
+		} else {
+			out.Settled = append(out.Settled, d.Subscription.ID)
+		}
+		p.countOne(&out, d, p.results[i], remove)
+	}
+	return out
+}
+
+func (p *page) countOne(out *Progress, d Delivery, r outcome, remove bool) {
+	t := &out.Tally
+	again := func(attempts int, due time.Time) {
+		if !due.Before(p.campaign.Deadline) {
+			t.Expired++
+			return
+		}
+		out.Retries = append(out.Retries, Retry{ID: d.Subscription.ID, Attempts: attempts, Due: due})
+		if r.fate != unsent {
+			t.Retried++
+		}
+	}
+	switch r.fate {
+	case accepted:
+		t.Accepted++
+		t.acceptedAt(r.at.Sub(p.campaign.OpenedAt))
+	case gone:
+		t.Gone++
+		if remove {
+			out.Gone = append(out.Gone, d.Subscription.ID)
+		}
+	case failed:
+		if t.Failed == nil {
+			t.Failed = map[string]int64{}
+		}
+		t.Failed[r.reason]++
+	case expired:
+		t.Expired++
+	case cancelled:
+		t.Cancelled++
+	case throttled:
+		t.Throttled++
+		again(d.Attempts+1, r.at.Add(pause(d.Attempts+1, r.after)))
+	case retry:
+		again(d.Attempts+1, r.at.Add(pause(d.Attempts+1, r.after)))
+	case unsent:
+		// The store knows a retry by its attempts: one at least.
+		again(max(d.Attempts, 1), r.at.Add(max(r.after, leastPutOff)))
+	}
+}
+
+// leastPutOff keeps a worker from turning in a tight circle over what cannot be
+// sent now.
+const leastPutOff = 100 * time.Millisecond
+
+// acceptedAt counts one accepted so long after the opening. Clocks of two
+// nodes may differ, so it may be negative.
+func (t *Tally) acceptedAt(d time.Duration) {
+	tenth := min(max(int(d/(time.Second/10)), 0), MaxTenths)
+	if t.AcceptedAt == nil {
+		t.AcceptedAt = map[int]int64{}
+	}
+	t.AcceptedAt[tenth]++
+}

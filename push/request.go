@@ -1,0 +1,71 @@
+package push
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"net/http"
+	"strconv"
+	"time"
+
+	"crier/push/seal"
+)
+
+// request makes j's attempt on the connection and says what came of it: the
+// message is sealed, sent and answered, or the time is up (RFC 8030 section
+// 5). Redirects are answers like any other; nothing follows them.
+func (n *network) request(ctx context.Context, cc *http.ClientConn, o *origin, j *job) outcome {
+	now := time.Now()
+	p := j.page
+	left := p.campaign.Deadline.Sub(now)
+	if left <= 0 {
+		return outcome{fate: expired, at: now}
+	}
+	s := &p.deliveries[j.index].Subscription
+	body, err := seal.Seal(make([]byte, 0, seal.Size), p.text(j.voice), seal.Keys{P256dh: s.P256dh, Auth: s.Auth})
+	if err != nil {
+		return outcome{fate: failed, reason: FailedKeys, at: now}
+	}
+	token, err := n.signer.Authorization(o.name, now)
+	if err != nil {
+		n.logger.Error("sign a token", "service", o.service, "error", err)
+		return outcome{fate: retry, at: now}
+	}
+	ctx, cancel := context.WithTimeout(ctx, n.timeout)
+	defer cancel()
+	req := (&http.Request{
+		Method: http.MethodPost, URL: j.target.url, Host: j.target.url.Host,
+		Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
+		Header: http.Header{
+			"Authorization":    {token},
+			"Content-Encoding": {"aes128gcm"},
+			"Content-Type":     {"application/octet-stream"},
+			"Ttl":              {strconv.FormatInt(int64(left/time.Second), 10)},
+			"Topic":            {p.topic},
+			"Urgency":          {p.urgency},
+			"User-Agent":       {userAgent},
+		},
+		Body: io.NopCloser(bytes.NewReader(body)), ContentLength: int64(len(body)),
+	}).WithContext(ctx)
+	resp, err := cc.RoundTrip(req)
+	now = time.Now()
+	if errors.Is(err, context.Canceled) { // we are stopping: it may or may not have arrived
+		return outcome{fate: unsent, at: now}
+	}
+	if err != nil {
+		n.logger.Debug("no answer", "service", o.service, "subscription", s.ID.String(), "error", bare(err))
+		return outcome{fate: retry, at: now, timedOut: errors.Is(err, context.DeadlineExceeded)}
+	}
+	discard(resp)
+	return judge(resp.StatusCode, resp.Header, now)
+}
+
+const userAgent = "crier"
+
+// discard reads what little of a body may be of use to keep the connection,
+// and drops the rest, however long it is.
+func discard(resp *http.Response) {
+	_, _ = io.CopyN(io.Discard, resp.Body, maxAnswer) // the status has said all
+	_ = resp.Body.Close()
+}

@@ -1,0 +1,176 @@
+package push
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/subtle"
+	"sync"
+	"time"
+
+	"crier/news"
+	"crier/push/seal"
+)
+
+// Service keeps subscriptions and sends campaigns to them. Make one with
+// [New]; all methods are safe for concurrent use. Any number of services may
+// share a store.
+type Service struct {
+	store  Store
+	log    news.Log
+	o      Options
+	hosts  Hosts
+	signer *seal.Signer
+	guard  *guard
+	net    *network
+	zones  zones
+	greets greeter
+	worker string        // how the store knows us
+	wake   chan struct{} // holds one ring for the dispatcher
+	pages  *underway
+}
+
+// New makes a service on a store that follows log. It sends nothing before
+// Run. The error says which option is wrong.
+func New(store Store, log news.Log, keys VAPID, o Options) (*Service, error) {
+	if err := o.complete(); err != nil {
+		return nil, err
+	}
+	hosts, err := ParseHosts(o.AlertHosts)
+	if err != nil {
+		return nil, err
+	}
+	signer, err := seal.NewSigner(keys.private, o.Subject)
+	if err != nil {
+		return nil, err
+	}
+	g := &guard{logger: o.Logger, histories: map[string]*history{}, alarms: map[string]Alarm{}}
+	net := &network{transport: newTransport(hosts, o.RootCAs), signer: signer, guard: g, logger: o.Logger, conns: o.Conns,
+		timeout: o.RequestTimeout, origins: map[string]*origin{}, paces: map[string]*pace{}}
+	s := &Service{
+		store: store, log: log, o: o, hosts: hosts, signer: signer, guard: g, net: net,
+		worker: "w" + rand.Text(), wake: make(chan struct{}, 1),
+		pages: &underway{net: net, keep: o.Deadlines.longest(), pages: map[*page]struct{}{}, newest: map[string]newest{}},
+	}
+	s.greets = newGreeter(s, keys)
+	return s, nil
+}
+
+// Run opens and sends campaigns until ctx ends, and then returns nil once
+// requests under way have ended, or Options.Grace is over, and their outcomes
+// are written. Call it once.
+func (s *Service) Run(ctx context.Context) error {
+	sending, stop := context.WithCancel(context.WithoutCancel(ctx))
+	defer stop()
+	defer context.AfterFunc(ctx, func() { time.AfterFunc(s.o.Grace, stop) })()
+	var parts sync.WaitGroup
+	parts.Go(func() { s.follow(ctx) })
+	parts.Go(func() { s.dispatch(ctx, sending) })
+	parts.Go(func() { s.net.sweep(ctx) })
+	parts.Go(func() { s.greets.run(ctx) })
+	parts.Wait()
+	stop() // what is still being dialled is wanted by nobody
+	s.net.close()
+	return nil
+}
+
+// PublicKey is what browsers subscribe with: an uncompressed point in base64url.
+func (s *Service) PublicKey() string { return s.signer.Public() }
+
+// ParseSubscription is the function of that name with the service's hosts and
+// the present time.
+func (s *Service) ParseSubscription(body []byte) (Subscription, error) {
+	return ParseSubscription(body, s.hosts, time.Now())
+}
+
+// ParseUnsubscribe is the function of that name.
+func (s *Service) ParseUnsubscribe(body []byte) (Subscription, error) { return ParseUnsubscribe(body) }
+
+// Subscribe keeps sub, as [Subscriptions] says of PutSubscription, and greets
+// a new one with a notification, in the background. Errors: [news.Invalid],
+// ErrNotYours.
+func (s *Service) Subscribe(ctx context.Context, sub Subscription) (created bool, err error) {
+	if err := sub.Check(s.hosts); err != nil {
+		return false, err
+	}
+	created, err = s.store.PutSubscription(ctx, sub)
+	if err == nil && created {
+		s.greets.send(sub, welcome)
+	}
+	return created, err
+}
+
+// Unsubscribe forgets a subscription. Errors: ErrNoSubscription, ErrNotYours.
+func (s *Service) Unsubscribe(ctx context.Context, id ID, auth [16]byte) error {
+	return s.store.DeleteSubscription(ctx, id, auth)
+}
+
+// SendTest has a test notification sent, in the background, to the
+// subscription that is its own caller. Errors: ErrNoSubscription, ErrNotYours,
+// ErrBusy.
+func (s *Service) SendTest(ctx context.Context, id ID, auth [16]byte) error {
+	sub, err := s.store.Subscription(ctx, id)
+	if err != nil {
+		return err
+	}
+	if subtle.ConstantTimeCompare(sub.Auth[:], auth[:]) == 0 {
+		return ErrNotYours
+	}
+	if !s.greets.send(sub, selfTest) {
+		return ErrBusy
+	}
+	return nil
+}
+
+// AddReceipt counts a browser's receipt. Errors: [news.Invalid],
+// ErrReceiptRefused.
+func (s *Service) AddReceipt(ctx context.Context, r Receipt) error {
+	if err := r.Check(); err != nil {
+		return err
+	}
+	return s.store.AddReceipt(ctx, r)
+}
+
+// Report is the last campaign of an item. Errors: ErrNoCampaign.
+func (s *Service) Report(ctx context.Context, item string) (Report, error) {
+	return s.store.Report(ctx, item)
+}
+
+// Stop halts the sending of all campaigns, on this node at once and on others
+// after the page they are at. The first stop is the one kept.
+func (s *Service) Stop(ctx context.Context, stop Stop) error {
+	if err := s.store.Stop(ctx, stop); err != nil {
+		return err
+	}
+	s.pages.recall()
+	return nil
+}
+
+// Resume lets campaigns go on.
+func (s *Service) Resume(ctx context.Context) error {
+	if err := s.store.Resume(ctx); err != nil {
+		return err
+	}
+	s.ring()
+	return nil
+}
+
+// Stopped is the stop in force, nil if there is none.
+func (s *Service) Stopped(ctx context.Context) (*Stop, error) { return s.store.Stopped(ctx) }
+
+// CountSubscriptions is how many subscriptions stand.
+func (s *Service) CountSubscriptions(ctx context.Context) (int64, error) {
+	return s.store.CountSubscriptions(ctx)
+}
+
+// Status is how sending goes on this node.
+type Status struct {
+	Alarms []Alarm            `json:"alarms"` // while any stands no subscription is removed
+	Rates  map[string]float64 `json:"rates"`  // learned, by push service, in requests a second
+}
+
+// Status does not block.
+func (s *Service) Status() Status { return Status{s.guard.standing(), s.net.rates()} }
+
+// ClearAlarms is an operator's word that the answers which raised the alarms
+// are right. Removals go on, and none is raised for an hour.
+func (s *Service) ClearAlarms() { s.guard.clear(time.Now()) }

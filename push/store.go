@@ -1,0 +1,195 @@
+package push
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"crier/news"
+)
+
+// Errors of the store's contract. Engines return them wrapped; test with errors.Is.
+var (
+	// ErrNoSubscription: there is no such subscription.
+	ErrNoSubscription = errors.New("no such subscription")
+	// ErrNotYours: the subscription stands with another auth secret.
+	ErrNotYours = errors.New("the subscription belongs to another browser")
+	// ErrLeaseLost: another worker has claimed the range since; what the
+	// caller wanted to write was not written.
+	ErrLeaseLost = errors.New("the lease on this range is lost")
+	// ErrNoCampaign: there is no such campaign.
+	ErrNoCampaign = errors.New("no such campaign")
+	// ErrReceiptRefused: the receipt's token is of no campaign, its campaign
+	// ended longer than ReceiptLife ago, or has had as many receipts of the
+	// kind as subscriptions stood when it opened.
+	ErrReceiptRefused = errors.New("receipt refused")
+)
+
+// ReceiptLife is how long after a campaign's deadline receipts still count: a
+// notification may wait on a lock screen for days.
+const ReceiptLife = 7 * 24 * time.Hour
+
+// Subscriptions keeps who is to be notified. Methods wait for the engine and
+// honour ctx; all are safe for concurrent use. What they return shares no
+// memory with the engine.
+type Subscriptions interface {
+	// PutSubscription keeps s, checked by Subscription.Check. One that stands
+	// with the same ID and the same Auth is refreshed: keys, preferences and
+	// SeenAt change, CreatedAt stays. Errors: ErrNotYours.
+	PutSubscription(ctx context.Context, s Subscription) (created bool, err error)
+	// Subscription is one by its ID. Errors: ErrNoSubscription.
+	Subscription(ctx context.Context, id ID) (Subscription, error)
+	// DeleteSubscription forgets it, if auth is its Auth. Errors:
+	// ErrNoSubscription, ErrNotYours.
+	DeleteSubscription(ctx context.Context, id ID, auth [16]byte) error
+	// CountSubscriptions is how many stand.
+	CountSubscriptions(ctx context.Context) (int64, error)
+}
+
+// Campaigns keeps the sending of entries, so that a crash at any point costs
+// at most the repeat of one page per worker. A campaign is cut into ranges of
+// shards, see [Range]; a worker claims a range, walks it page by page in order
+// of ID and checkpoints after each page. Methods wait for the engine and
+// honour ctx; all are safe for concurrent use.
+type Campaigns interface {
+	// Followed is the cursor up to which entries have become campaigns: zero
+	// at first.
+	Followed(ctx context.Context) (news.Cursor, error)
+	// OpenCampaigns opens each of cs over every subscription that stands now,
+	// cancels what is unsent of older campaigns of the same items, and moves
+	// Followed to upto, all in one atomic write. A campaign whose ID is known
+	// is left as it is, so nodes may race. cs may be empty.
+	OpenCampaigns(ctx context.Context, upto news.Cursor, cs []Campaign) error
+
+	// Claim takes a range that is not done, has work due by now and is leased
+	// to nobody, or whose lease has ended by now: of a campaign of the highest
+	// Lane first, then of the oldest; cancelled campaigns, of which the rest is
+	// only counted, come after all others so that a correction waits for no
+	// counting. ok is false if there is none, or while all campaigns are
+	// stopped. Each claim has a Token above all earlier ones of its range.
+	Claim(ctx context.Context, worker string, now time.Time, lease time.Duration) (l Lease, ok bool, err error)
+	// Deliveries is the next page of l, at most limit: retries due by now
+	// first, then subscriptions after the range's cursor that stood when the
+	// campaign opened. It changes nothing. Errors: ErrLeaseLost.
+	Deliveries(ctx context.Context, l Lease, now time.Time, limit int) (Page, error)
+	// Checkpoint writes what became of a page, in one atomic write: cursor,
+	// retries, removals, counts, and the lease's new end. It is refused whole
+	// with ErrLeaseLost unless l.Token is the range's last one. A range is
+	// done, and its lease free, when it is scanned and no retry waits. A retry
+	// whose subscription no longer stands is not delivered: the next Checkpoint
+	// or Claim of its range counts it as gone. st says what has changed
+	// meanwhile.
+	Checkpoint(ctx context.Context, l Lease, p Progress) (st State, err error)
+	// Release gives a range back before its lease ends, if l still holds it.
+	Release(ctx context.Context, l Lease) error
+	// NextDue is when Claim may next find work: at or before now if it may at
+	// once, the zero time if all ranges are done or all campaigns are stopped.
+	NextDue(ctx context.Context, now time.Time) (time.Time, error)
+
+	// Stop halts the sending of all campaigns, Resume lets it go on. Both are
+	// idempotent; the first Stop is the one kept.
+	Stop(ctx context.Context, s Stop) error
+	Resume(ctx context.Context) error
+	// Stopped is the stop in force, nil if there is none.
+	Stopped(ctx context.Context) (*Stop, error)
+
+	// Report is the last campaign of an item, as far as it is known. Errors:
+	// ErrNoCampaign.
+	Report(ctx context.Context, item string) (Report, error)
+	// CampaignsSince is the campaigns opened at or after t, oldest first.
+	CampaignsSince(ctx context.Context, t time.Time) ([]Campaign, error)
+	// AddReceipt counts r once per campaign, kind and nonce; a repeat is no
+	// error. A receipt may come before the checkpoint that counts what it is
+	// of. Errors: ErrReceiptRefused.
+	AddReceipt(ctx context.Context, r Receipt) error
+}
+
+// Store is all that an engine keeps for this package. Times are kept to the
+// millisecond and returned in UTC.
+type Store interface {
+	Subscriptions
+	Campaigns
+}
+
+// Campaign is the sending of one entry to its subscriptions.
+type Campaign struct {
+	ID       string // the cursor of its entry, in text
+	Entry    news.Entry
+	Reach    news.Reach // who is to get it
+	Lane     int        // the higher goes first: by the rank of the level it travels with, corrections and withdrawals before others
+	Token    string     // what its receipts must carry: 128 random bits
+	OpenedAt time.Time
+	Deadline time.Time // no attempt is made after it
+}
+
+// Lease is a worker's hold on a range of a campaign.
+type Lease struct {
+	Campaign  Campaign
+	Range     Range
+	Token     int64     // the fencing token
+	Ends      time.Time // when others may claim the range
+	Cancelled bool      // the campaign is cancelled: what is left is to be counted, not sent
+}
+
+// Page is a run of deliveries.
+type Page struct {
+	Deliveries []Delivery
+	Cursor     ID        // the last subscription scanned; where a page holds only retries, the range's cursor as it was
+	Scanned    bool      // no subscription is left after Cursor in the range
+	NextDue    time.Time // when the first retry not in this page is due; zero if none waits
+}
+
+// Delivery is one notification to be attempted.
+type Delivery struct {
+	Subscription Subscription
+	Attempts     int // made before; above 0 it is a retry, see Retry.Attempts
+}
+
+// Progress is what became of a page.
+type Progress struct {
+	Cursor  ID   // the page's
+	Scanned bool // the page's
+	Settled []ID // retries of the page that are over, or to be replaced by one in Retries
+	Retries []Retry
+	Gone    []ID // subscriptions to remove: their push service said 404 or 410
+	Tally   Tally
+	Ends    time.Time // the lease's new end
+}
+
+// Retry is a delivery to be attempted again.
+type Retry struct {
+	ID       ID
+	Attempts int // made; also 1 where the first was put off, so that it is known as a retry
+	Due      time.Time
+}
+
+// State is what a worker has to know after a checkpoint.
+type State struct {
+	Done      bool // the range is done and the lease is over
+	Cancelled bool // count the rest as cancelled
+	Stopped   bool // release the range and wait
+}
+
+// Stop is the order that halts all campaigns.
+type Stop struct {
+	By     string    `json:"by"` // the editor's ID
+	Reason string    `json:"reason,omitempty"`
+	At     time.Time `json:"at"`
+}
+
+// Receipt is a browser's word that a notification was displayed or clicked.
+type Receipt struct {
+	Token string // of the campaign
+	Kind  ReceiptKind
+	Nonce string // made up by the browser for this notification: a repeat counts once
+	At    time.Time
+}
+
+// ReceiptKind is what a receipt tells.
+type ReceiptKind string
+
+// The kinds of receipt.
+const (
+	Displayed ReceiptKind = "displayed"
+	Clicked   ReceiptKind = "clicked"
+)

@@ -1,0 +1,70 @@
+package push
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"maps"
+	"slices"
+	"time"
+
+	"crier/news"
+)
+
+// Shards is how many parts the subscriptions are in, fixed for ever: the
+// shard of a subscription is the first ten bits of its ID.
+const Shards = 1024
+
+// ID names a subscription: the first 16 bytes of the SHA-256 of its endpoint.
+// Endpoints are secrets and never logged; IDs may be. IDs sort by shard.
+type ID [16]byte
+
+// EndpointID is the ID of the subscription with the endpoint.
+func EndpointID(endpoint string) ID {
+	sum := sha256.Sum256([]byte(endpoint))
+	return ID(sum[:16])
+}
+
+// Shard is the part the subscription is in, 0 to Shards-1.
+func (id ID) Shard() int { return int(id[0])<<2 | int(id[1])>>6 }
+
+// String is the ID in hexadecimal.
+func (id ID) String() string { return hex.EncodeToString(id[:]) }
+
+// Range is the shards from Low to High, both included.
+type Range struct{ Low, High int }
+
+// Subscription is a browser that granted notifications, and what it wants.
+type Subscription struct {
+	ID       ID
+	Endpoint string   // at the push service: a secret, as whoever has it and the keys can notify
+	P256dh   [65]byte // the browser's public key, a point on P-256, uncompressed (RFC 8291 section 2.1)
+	Auth     [16]byte // the shared authentication secret (RFC 8291 section 3.2)
+
+	Topics   []string   // as news.Wanted reads them: none is everything live
+	Level    news.Level // the least level that alerts
+	Quiet    *Quiet     // when to alert in silence; nil for never
+	DailyMax int        // alerts a day that make a sound; 0 for no bound
+	Language string     // of the page it was made on, BCP 47; "" if unknown
+
+	CreatedAt time.Time
+	SeenAt    time.Time // last put
+}
+
+// Quiet is a daily span of hours, by the subscriber's clock; it may cross midnight.
+type Quiet struct {
+	From int    // minutes after midnight, 0 to 1439
+	To   int    // likewise; the span ends before it
+	Zone string // IANA name, such as Europe/Vienna
+}
+
+// Clone is a copy that shares no memory with s.
+func (s Subscription) Clone() Subscription {
+	s.Topics = slices.Clone(s.Topics)
+	if s.Quiet != nil {
+		q := *s.Quiet
+		s.Quiet = &q
+	}
+	return s
+}
+
+func sortedKeys[V any](m map[int]V) []int { return slices.Sorted(maps.Keys(m)) }

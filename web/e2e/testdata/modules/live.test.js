@@ -1,0 +1,158 @@
+import {Live} from "/assets/js/live.js";
+import {equal, test} from "./harness.js";
+
+// Wires are transports whose other end is the test.
+class Wires {
+	opened = []; // { name, query, message, end, closed }
+	#waiting = null;
+
+	transport(name) {
+		return {name, open: (base, query, {message, end}) => {
+			const wire = {name, query: String(query()), message, end, closed: false};
+			this.opened.push(wire);
+			this.#waiting?.();
+			return () => { wire.closed = true };
+		}};
+	}
+
+	/** nth waits for the nth connection, from 0. */
+	async nth(n) {
+		while (this.opened.length <= n) await new Promise((come) => { this.#waiting = come });
+		return this.opened[n];
+	}
+}
+
+function start({cursor = "e.1", names = ["websocket", "events", "poll"], random = () => 0} = {}) {
+	const wires = new Wires();
+	const got = [];
+	const states = [];
+	const live = new Live({
+		src: location.origin, cursor, topics: "world", random,
+		transports: names.map((n) => wires.transport(n)),
+		onMessage: (m) => got.push(m.type === "entry" ? m.entry.offset : m.type),
+		onState: (s) => states.push(s.state + (s.transport ? ":" + s.transport : "") + (s.resumed ? ":resumed" : "")),
+	});
+	live.start();
+	return {wires, got, states, live};
+}
+
+const hello = (cursor) => ({type: "hello", cursor, beat_ms: 25000});
+const entry = (offset, epoch = "e") => ({type: "entry", cursor: `${epoch}.${offset}`, entry: {offset}});
+
+test("each entry is handed on once and the cursor moves with it", async () => {
+	const {wires, got, live} = start();
+	const w = await wires.nth(0);
+	equal(w.query, "cursor=e.1&topics=world");
+	for (const m of [hello("e.9"), entry(2), entry(3), entry(3), entry(2), {type: "beat", cursor: "e.7"}, entry(5), entry(8)]) w.message(m);
+	equal(got, [2, 3, 8]);
+	equal(live.cursor, "e.8");
+	live.stop();
+	equal(w.closed, true);
+});
+
+test("a hello does not move the cursor of who has one, for what was missed is still to come", async () => {
+	const {wires, live} = start({cursor: "e.1"});
+	(await wires.nth(0)).message(hello("e.9"));
+	equal(live.cursor, "e.1");
+	live.stop();
+	const fresh = start({cursor: ""});
+	(await fresh.wires.nth(0)).message(hello("e.9"));
+	equal(fresh.live.cursor, "e.9");
+	fresh.live.stop();
+});
+
+test("a reset replaces what is shown, also by another epoch or an earlier cursor", async () => {
+	const {wires, got, live} = start({cursor: "e.9"});
+	const w = await wires.nth(0);
+	for (const m of [hello("f.2"), {type: "reset", cursor: "f.2", front: []}, entry(2, "f"), entry(3, "f")]) w.message(m);
+	equal(got, ["reset", 3]);
+	equal(live.cursor, "f.3");
+	live.stop();
+});
+
+test("a lost connection is resumed from the cursor", async () => {
+	const {wires, got, states, live} = start();
+	const first = await wires.nth(0);
+	first.message(hello("e.1"));
+	first.message(entry(2));
+	first.end({code: 1006});
+	const second = await wires.nth(1);
+	equal(second.query, "cursor=e.2&topics=world");
+	first.message(entry(3)); // too late: it is not listened to any more
+	second.message(hello("e.4"));
+	second.message(entry(3));
+	second.message(entry(4));
+	equal(got, [2, 3, 4]);
+	equal(states, ["connecting", "live:websocket", "waiting", "connecting", "live:websocket:resumed"]);
+	live.stop();
+});
+
+test("two failures in a row lead to the next worse way, and round again", async () => {
+	const {wires, live} = start();
+	for (let i = 0; i < 7; i++) (await wires.nth(i)).end({code: 1006});
+	await wires.nth(7);
+	equal(wires.opened.map((w) => w.name), ["websocket", "websocket", "events", "events", "poll", "poll", "websocket", "websocket"]);
+	live.stop();
+});
+
+test("a way that works is kept when it breaks", async () => {
+	const {wires, live} = start();
+	for (let i = 0; i < 2; i++) (await wires.nth(i)).end({code: 1006});
+	const events = await wires.nth(2);
+	events.message(hello("e.1"));
+	events.end({code: 1006});
+	equal((await wires.nth(3)).name, "events");
+	live.stop();
+});
+
+test("draining opens the next connection before it leaves the old one", async () => {
+	const {wires, got, states, live} = start();
+	const old = await wires.nth(0);
+	old.message(hello("e.1"));
+	old.message({type: "drain", within_ms: 10});
+	const next = await wires.nth(1);
+	old.message(entry(2));
+	equal(old.closed, false);
+	next.message(hello("e.2"));
+	next.message(entry(2)); // both brought it
+	next.message(entry(3));
+	equal(old.closed, true);
+	equal(got, [2, 3]);
+	equal(states, ["connecting", "live:websocket"]); // readers see nothing of it
+	live.stop();
+});
+
+test("when the old connection ends before the next one works, the next one is waited for", async () => {
+	const {wires, got, live} = start();
+	const old = await wires.nth(0);
+	old.message(hello("e.1"));
+	old.message({type: "drain", within_ms: 0});
+	const next = await wires.nth(1);
+	old.end({code: 1001});
+	next.message(hello("e.1"));
+	next.message(entry(2));
+	equal(got, [2]);
+	equal(wires.opened.length, 2);
+	live.stop();
+});
+
+test("Retry-After is a floor", async () => {
+	const {wires, states, live} = start();
+	const at = Date.now();
+	(await wires.nth(0)).end({code: 503, retryAfter: 40});
+	equal(states.at(-1), "waiting");
+	equal(live.state.retryAt >= at + 40_000, true);
+	live.stop();
+});
+
+test("nothing comes after stop", async () => {
+	const {wires, got, states, live} = start();
+	const w = await wires.nth(0);
+	w.message(hello("e.1"));
+	live.stop();
+	w.message(entry(2));
+	w.end({code: 1006});
+	equal(got, []);
+	equal(states.at(-1), "stopped");
+	equal(wires.opened.length, 1);
+});
