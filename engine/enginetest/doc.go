@@ -1,0 +1,25 @@
+// Package enginetest holds engines to the contracts of news, desk and push:
+// one suite, [Run], that proves the design's invariants on whatever engine it
+// is given. There is nothing to switch off. An engine passes or is not one.
+//
+// What each file proves:
+//
+//	log.go            offsets without gaps; a refused append leaves no trace (1, 6)
+//	keys.go           one append per idempotency key (2)
+//	follow.go         following yields the log's suffix, whatever becomes of hints (3)
+//	front.go          the front is the fold of the log, atomic with its cursor (5)
+//	lost.go           lost history is told (5)
+//	reopen.go         close and reopen changes nothing (4)
+//	kill.go           a kill loses nothing acknowledged; nothing half-done is seen (4, 6, 7)
+//	memory.go         what is returned shares no memory with the engine (10)
+//	model.go          random operations agree with a slice (1, 2, 5, 6)
+//	keyring.go        editors' keys
+//	subscriptions.go  who is to be notified; removal happens once (8)
+//	campaigns.go      opening, cancelling, lanes, stop (7, 9)
+//	leases.go         every standing subscription is delivered across a crash at any step (7)
+//	retries.go        retries in order of their time; what departs is counted (7, 8)
+//	report.go         the counts close; receipts count once (7)
+//
+// The numbers are those of the invariants in the design. The suite waits for
+// nothing but the engine and takes seconds.
+package enginetest

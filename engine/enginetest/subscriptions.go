@@ -1,0 +1,87 @@
+package enginetest
+
+import (
+	"errors"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"crier/news"
+	"crier/push"
+)
+
+func testSubscriptions(t *testing.T, s *store) {
+	ctx, e := t.Context(), s.node(0)
+	const n = 30
+	subscribe(t, e, 0, n)
+	equal(t, "count", must(s.node(1).CountSubscriptions(ctx))(t), int64(n))
+	for i := range n {
+		equal(t, "subscription", must(s.node(1).Subscription(ctx, subscriber(i).ID))(t), subscriber(i))
+	}
+	stranger := subscriber(n)
+	if _, err := e.Subscription(ctx, stranger.ID); !errors.Is(err, push.ErrNoSubscription) {
+		t.Fatalf("an unknown subscription: %v", err)
+	}
+
+	// The same browser again refreshes it.
+	fresh := subscriber(1)
+	fresh.P256dh[64] ^= 1
+	fresh.Topics, fresh.Level, fresh.Quiet, fresh.DailyMax, fresh.Language = []string{"sport"}, news.Flash, nil, 9, "de"
+	fresh.CreatedAt, fresh.SeenAt = base.Add(time.Hour), base.Add(2*time.Hour)
+	if must(e.PutSubscription(ctx, fresh))(t) {
+		t.Fatal("a refreshed subscription was said to be new")
+	}
+	fresh.CreatedAt = subscriber(1).CreatedAt
+	equal(t, "refreshed", must(s.node(1).Subscription(ctx, fresh.ID))(t), fresh)
+	fresh.Topics, fresh.Quiet = nil, &push.Quiet{From: 0, To: 1439, Zone: "UTC"}
+	must(e.PutSubscription(ctx, fresh))(t)
+	equal(t, "refreshed again", must(s.node(1).Subscription(ctx, fresh.ID))(t), fresh)
+
+	// Another browser can neither take it over nor forget it.
+	thief := fresh
+	thief.Auth[0] ^= 1
+	thief.Language = "xx"
+	if _, err := e.PutSubscription(ctx, thief); !errors.Is(err, push.ErrNotYours) {
+		t.Fatalf("taking over: %v", err)
+	}
+	if err := e.DeleteSubscription(ctx, thief.ID, thief.Auth); !errors.Is(err, push.ErrNotYours) {
+		t.Fatalf("forgetting for another: %v", err)
+	}
+	equal(t, "after the thief", must(s.node(1).Subscription(ctx, fresh.ID))(t), fresh)
+	equal(t, "count", must(e.CountSubscriptions(ctx))(t), int64(n))
+
+	// Racing, one forgets it and the others find nothing.
+	var gone atomic.Int32
+	together(10, func(i int) {
+		switch err := s.node(i).DeleteSubscription(ctx, fresh.ID, fresh.Auth); {
+		case err == nil:
+			gone.Add(1)
+		case !errors.Is(err, push.ErrNoSubscription):
+			t.Errorf("forgetting: %v", err)
+		}
+	})
+	equal(t, "times forgotten", gone.Load(), int32(1))
+	equal(t, "count", must(s.node(1).CountSubscriptions(ctx))(t), int64(n-1))
+	if _, err := e.Subscription(ctx, fresh.ID); !errors.Is(err, push.ErrNoSubscription) {
+		t.Fatalf("a forgotten subscription: %v", err)
+	}
+	// Forgotten is forgotten: a newcomer may have the endpoint.
+	if !must(e.PutSubscription(ctx, thief))(t) {
+		t.Fatal("a subscription after the forgotten one was said to be known")
+	}
+	equal(t, "newcomer", must(e.Subscription(ctx, thief.ID))(t), thief)
+
+	// Racing, one makes it and the others refresh it.
+	var created atomic.Int32
+	together(10, func(i int) {
+		made, err := s.node(i).PutSubscription(ctx, stranger)
+		if err != nil {
+			t.Errorf("putting: %v", err)
+		}
+		if made {
+			created.Add(1)
+		}
+	})
+	equal(t, "times created", created.Load(), int32(1))
+	equal(t, "count", must(e.CountSubscriptions(ctx))(t), int64(n+1))
+}
