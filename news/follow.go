@@ -128,7 +128,7 @@ func (e *callbackError) Error() string { return e.err.Error() }
 
 // read delivers one batch and reports whether there may be more.
 func (fo *follower) read(ctx context.Context) (more bool, err error) {
-	if fo.at.Epoch == "" { // name the epoch once, so that hints can be told apart
+	if fo.at == (Cursor{}) { // name the epoch once, so that hints can be told apart
 		head, err := fo.log.Head(ctx)
 		if err != nil {
 			return false, err

@@ -70,18 +70,37 @@ func readVAPID(b []byte) (VAPID, error) {
 }
 
 func createVAPID(path string) (VAPID, error) {
+	b, err := NewVAPID()
+	if err != nil {
+		return VAPID{}, err
+	}
+	if err := writeWhole(path, b); err != nil {
+		return VAPID{}, err
+	}
+	return readVAPID(b)
+}
+
+// NewVAPID makes a pair of keys, in the form of the file: for a store that
+// several nodes share, see [ParseVAPID].
+func NewVAPID() ([]byte, error) {
 	private, public, err := webpush.GenerateVAPIDKeys()
 	if err != nil {
-		return VAPID{}, fmt.Errorf("make: %w", err)
+		return nil, fmt.Errorf("make VAPID keys: %w", err)
 	}
 	b, err := json.MarshalIndent(vapidFile{public, private}, "", "\t")
 	if err != nil {
-		return VAPID{}, err
+		return nil, err
 	}
-	if err := writeWhole(path, append(b, '\n')); err != nil {
-		return VAPID{}, err
+	return append(b, '\n'), nil
+}
+
+// ParseVAPID reads the keys as [NewVAPID] made them.
+func ParseVAPID(b []byte) (VAPID, error) {
+	v, err := readVAPID(b)
+	if err != nil {
+		return VAPID{}, fmt.Errorf("VAPID keys: %w", err)
 	}
-	return VAPID{private, public}, nil
+	return v, nil
 }
 
 // writeWhole puts b at path so that a crash leaves all of it or nothing.
