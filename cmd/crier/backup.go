@@ -36,7 +36,7 @@ func (c *backupCmd) Run(ctx context.Context, s streams) error {
 	}
 	defer os.RemoveAll(scratch) //nolint:errcheck // it is scratch
 	copied := filepath.Join(scratch, sqlite.File)
-	if err := withStore(ctx, c.Data, func(e *sqlite.Engine) error { return e.Backup(ctx, copied) }); err != nil {
+	if err := backUp(ctx, c.Data, copied); err != nil {
 		return err
 	}
 	whole := filepath.Join(scratch, "whole")
@@ -50,6 +50,15 @@ func (c *backupCmd) Run(ctx context.Context, s streams) error {
 	}
 	_, err = fmt.Fprintln(s.out, c.To)
 	return err
+}
+
+func backUp(ctx context.Context, dir, to string) (err error) {
+	e, err := sqlite.Open(ctx, dir, sqlite.Options{Beside: true})
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, e.Close()) }()
+	return e.Backup(ctx, to)
 }
 
 // writeTar writes files, by their base names, to a new tar file and syncs it.

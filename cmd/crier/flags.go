@@ -27,6 +27,12 @@ type dataFlag struct {
 	Data string `help:"Directory of the database and the VAPID keys; made if missing." default:"data" type:"path" placeholder:"DIR"`
 }
 
+// storeFlags choose the engine.
+type storeFlags struct {
+	dataFlag
+	Redis string `help:"Redis to use in place of the data directory, shared by any number of nodes: redis://, rediss://, redis+sentinel:// or redis+cluster://." placeholder:"URL"`
+}
+
 // listenFlags are how the service meets the world.
 type listenFlags struct {
 	Listen       string         `help:"Address to serve on." default:"127.0.0.1:8080" placeholder:"HOST:PORT"`

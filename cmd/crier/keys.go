@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"crier/desk"
-	"crier/engine/sqlite"
 )
 
 type keysCmd struct {
@@ -17,13 +16,13 @@ type keysCmd struct {
 }
 
 type keysCreateCmd struct {
-	dataFlag
+	storeFlags
 	Role string `help:"What the holder may do: editor posts, chief also stops alerts, admin everything." enum:"editor,chief,admin" required:""`
 	Name string `help:"Who holds the key." required:""`
 }
 
 func (c *keysCreateCmd) Run(ctx context.Context, io streams) error {
-	return withStore(ctx, c.Data, func(e *sqlite.Engine) error {
+	return c.use(ctx, func(e engine) error {
 		secret, cred, err := desk.NewKey(c.Name, desk.Role(c.Role), time.Now())
 		if err != nil {
 			return err
@@ -37,10 +36,10 @@ func (c *keysCreateCmd) Run(ctx context.Context, io streams) error {
 	})
 }
 
-type keysListCmd struct{ dataFlag }
+type keysListCmd struct{ storeFlags }
 
 func (c *keysListCmd) Run(ctx context.Context, io streams) error {
-	return withStore(ctx, c.Data, func(e *sqlite.Engine) error {
+	return c.use(ctx, func(e engine) error {
 		editors, err := e.Keys(ctx)
 		if err != nil {
 			return err
@@ -55,24 +54,10 @@ func (c *keysListCmd) Run(ctx context.Context, io streams) error {
 }
 
 type keysRevokeCmd struct {
-	dataFlag
+	storeFlags
 	ID string `arg:"" help:"The key's ID, as keys list shows it."`
 }
 
 func (c *keysRevokeCmd) Run(ctx context.Context) error {
-	return withStore(ctx, c.Data, func(e *sqlite.Engine) error { return e.RevokeKey(ctx, c.ID) })
-}
-
-// withStore opens the store beside a service that may be running on it.
-func withStore(ctx context.Context, dir string, f func(*sqlite.Engine) error) (err error) {
-	e, err := sqlite.Open(ctx, dir, sqlite.Options{Beside: true})
-	if err != nil {
-		return err
-	}
-	defer func() {
-		if closing := e.Close(); err == nil {
-			err = closing
-		}
-	}()
-	return f(e)
+	return c.use(ctx, func(e engine) error { return e.RevokeKey(ctx, c.ID) })
 }

@@ -8,8 +8,6 @@ import (
 	"net"
 	"net/http"
 	"net/url"
-	"os"
-	"path/filepath"
 	"strings"
 	"time"
 
@@ -17,24 +15,23 @@ import (
 
 	"crier/api"
 	"crier/desk"
-	"crier/engine/sqlite"
 	"crier/hub"
 	"crier/push"
 	"crier/web"
 )
 
 type serveCmd struct {
-	dataFlag
+	storeFlags
 	listenFlags
 }
 
 func (c *serveCmd) Run(ctx context.Context, logger *slog.Logger) error {
-	return serve(ctx, c.Data, c.listenFlags, logger, nil)
+	return serve(ctx, c.storeFlags, c.listenFlags, logger, nil)
 }
 
 // node is one running service: its parts, in the order they are stopped.
 type node struct {
-	engine *sqlite.Engine
+	engine engine
 	hub    *hub.Hub
 	alerts *push.Service
 	server *http.Server
@@ -46,8 +43,8 @@ type node struct {
 // serve runs the service until ctx ends. started, if not nil, is called once
 // readers can join, with the address that readers use and the one it has on
 // this machine; when it returns an error, serve ends.
-func serve(ctx context.Context, dir string, f listenFlags, logger *slog.Logger, started func(ctx context.Context, base, local string) error) error {
-	n, base, err := open(ctx, dir, f, logger)
+func serve(ctx context.Context, st storeFlags, f listenFlags, logger *slog.Logger, started func(ctx context.Context, base, local string) error) error {
+	n, base, err := open(ctx, st, f, logger)
 	if err != nil {
 		return err
 	}
@@ -62,29 +59,22 @@ func serve(ctx context.Context, dir string, f listenFlags, logger *slog.Logger, 
 }
 
 // open makes all the parts of a node. On error nothing is left open.
-func open(ctx context.Context, dir string, f listenFlags, logger *slog.Logger) (_ *node, base string, err error) {
+func open(ctx context.Context, st storeFlags, f listenFlags, logger *slog.Logger) (_ *node, base string, err error) {
 	n := &node{logger: logger, drain: f.DrainWindow}
 	defer func() {
 		if err != nil {
 			n.close()
 		}
 	}()
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return nil, "", fmt.Errorf("data directory: %w", err)
-	}
-	if n.engine, err = sqlite.Open(ctx, dir, sqlite.Options{}); err != nil {
+	if n.engine, err = st.open(ctx, false, logger); err != nil {
 		return nil, "", err
 	}
-	if err := putFixedKey(ctx, n.engine, f.AdminKey); err != nil {
+	if err := putFixedKey(ctx, n.engine, f.AdminKey, st.Redis != ""); err != nil {
 		return nil, "", err
 	}
-	vapidPath := filepath.Join(dir, push.VAPIDFile)
-	vapid, created, err := push.LoadOrCreateVAPID(vapidPath)
+	vapid, err := st.vapid(ctx, n.engine, logger)
 	if err != nil {
 		return nil, "", err
-	}
-	if created {
-		logger.Info("made new VAPID keys; browsers subscribe with them, so keep the file and back it up", "file", vapidPath)
 	}
 	if n.ln, err = new(net.ListenConfig).Listen(ctx, "tcp", f.Listen); err != nil {
 		return nil, "", fmt.Errorf("listen: %w", err)
@@ -168,8 +158,11 @@ func (n *node) close() {
 }
 
 // putFixedKey keeps the admin key of the environment; an empty one takes back
-// what an earlier start has kept.
-func putFixedKey(ctx context.Context, keys desk.Keyring, secret string) error {
+// what an earlier start has kept, unless that may have been another node's.
+func putFixedKey(ctx context.Context, keys desk.Keyring, secret string, shared bool) error {
+	if secret == "" && shared {
+		return nil
+	}
 	if secret == "" {
 		if err := keys.RevokeKey(ctx, desk.FixedKeyID); err != nil && !errors.Is(err, desk.ErrNoKey) {
 			return err

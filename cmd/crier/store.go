@@ -1,0 +1,83 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+
+	"crier/desk"
+	"crier/engine/redis"
+	"crier/engine/sqlite"
+	"crier/news"
+	"crier/push"
+)
+
+// engine is all that a node needs of whatever keeps things.
+type engine interface {
+	news.Log
+	news.Archive
+	desk.Keyring
+	push.Store
+	Close() error
+}
+
+// open opens the store. beside is for the short commands that an operator runs
+// next to a service.
+func (f storeFlags) open(ctx context.Context, beside bool, logger *slog.Logger) (engine, error) {
+	if f.Redis != "" {
+		e, err := redis.Open(ctx, f.Redis, redis.Options{Logger: logger})
+		if err != nil {
+			return nil, err
+		}
+		return e, nil
+	}
+	if err := os.MkdirAll(f.Data, 0o700); err != nil {
+		return nil, fmt.Errorf("data directory: %w", err)
+	}
+	e, err := sqlite.Open(ctx, f.Data, sqlite.Options{Beside: beside})
+	if err != nil {
+		return nil, err
+	}
+	return e, nil
+}
+
+// use opens the store beside a service that may be running on it, and closes
+// it after do.
+func (f storeFlags) use(ctx context.Context, do func(engine) error) (err error) {
+	e, err := f.open(ctx, true, slog.New(slog.DiscardHandler))
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, e.Close()) }()
+	return do(e)
+}
+
+// vapid is the key pair that browsers subscribe with, made at the first start:
+// in a file beside the database, or in the Redis that all nodes share.
+func (f storeFlags) vapid(ctx context.Context, e engine, logger *slog.Logger) (v push.VAPID, err error) {
+	const made = "made new VAPID keys; browsers subscribe with them: keep them, and back them up"
+	shared, ok := e.(*redis.Engine)
+	if !ok {
+		path := filepath.Join(f.Data, push.VAPIDFile)
+		v, created, err := push.LoadOrCreateVAPID(path)
+		if created {
+			logger.Info(made, "file", path)
+		}
+		return v, err
+	}
+	fresh, err := push.NewVAPID()
+	if err != nil {
+		return v, err
+	}
+	kept, created, err := shared.Keep(ctx, "vapid", fresh)
+	if err != nil {
+		return v, err
+	}
+	if created {
+		logger.Info(made, "place", "the Redis")
+	}
+	return push.ParseVAPID(kept)
+}

@@ -1,0 +1,50 @@
+#!lua flags=allow-oom
+-- Writes what became of a page, if the lease still holds, and once per nonce.
+-- KEYS log
+-- ARGV campaign, low, token, nonce, cursor, scanned, end of the lease; four
+--      numbers: of settled ids, retries, gone ids, counts; then these, a retry
+--      as id, attempts, due or -1 and a count as name and number
+local log = KEYS[1]
+local seq = redis.call('HGET', log .. ':ids', ARGV[1])
+if not seq then return {'lost'} end
+local c, low = log .. ':c:' .. seq, ARGV[2]
+local p = redis.call('HMGET', c .. ':p', low .. '.token', low .. '.scanned', low .. '.last')
+if p[3] and string.sub(p[3], 4) == ARGV[4] then return {string.sub(p[3], 1, 3), seq} end
+if p[1] ~= ARGV[3] then return {'lost'} end
+
+whole(log, c, low)
+redis.call('EXISTS', log, log .. ':removals')
+
+local waiting, tries = c .. ':w:' .. low, c .. ':t'
+local i = 12
+local departed = {}
+for _ = 1, ARGV[8] do
+  local id = ARGV[i]
+  if redis.call('ZSCORE', waiting, id) == '-1' then departed[id] = true end
+  redis.call('ZREM', waiting, id)
+  redis.call('HDEL', tries, id)
+  i = i + 1
+end
+for _ = 1, ARGV[9] do
+  local id, due = ARGV[i], ARGV[i + 2]
+  if departed[id] or redis.call('ZSCORE', waiting, id) == '-1' then due = -1 end
+  redis.call('ZADD', waiting, due, id)
+  redis.call('HSET', tries, id, ARGV[i + 1] .. ' ' .. low)
+  i = i + 3
+end
+-- Subscriptions are elsewhere. What is to be removed is written down here, so
+-- that a crash between this and the removal forgets nothing.
+for _ = 1, ARGV[10] do
+  redis.call('SADD', log .. ':removals', seq .. ' ' .. ARGV[i])
+  i = i + 1
+end
+for _ = 1, ARGV[11] do
+  redis.call('HINCRBY', c, ARGV[i], ARGV[i + 1])
+  i = i + 2
+end
+redis.call('HSET', c .. ':p', low .. '.position', ARGV[5], low .. '.scanned', ARGV[6], low .. '.ends', ARGV[7])
+if p[2] ~= ARGV[6] then redis.call('HINCRBY', c, 'unscanned', ARGV[6] == '1' and -1 or 1) end
+local cancelled = redis.call('HGET', c, 'cancelled')
+local state = (settle(log, seq, low, cancelled) and '0' or '1') .. cancelled .. redis.call('EXISTS', log .. ':stop')
+redis.call('HSET', c .. ':p', low .. '.last', state .. ARGV[4])
+return {state, seq}
