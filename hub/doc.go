@@ -1,0 +1,72 @@
+// Package hub holds the readers' sockets: it follows the log and sends every
+// entry to every reader who wants it. Its measure is the kernel's own: one
+// entry is encoded once and costs one non-blocking write(2) per socket.
+//
+// # Words
+//
+// A reader is somebody with the page open: over a WebSocket, over server-sent
+// events or in one long poll. A message is what readers are told (hello,
+// entry, reset, beat, drain), encoded once in each form that transports need.
+// A shard is one writing goroutine with its share of the readers. A wire is
+// what takes a reader's bytes. A parked reader (Linux, plain sockets) costs no
+// goroutine: the poller's epoll wakes it when its client has sent something or
+// takes more. An attended reader (TLS, other systems) has a goroutine instead.
+//
+// # The way of an entry
+//
+// [Hub.Run] follows the log with [news.Follow]. An entry is encoded, folded
+// into the front and the ring of recent entries, numbered, and put in line at
+// every shard. The shard writes it to each of its readers: fanout.go, which
+// reads top to bottom. What a socket does not take waits in the reader's
+// outbox, which shares the encoded bytes with everybody else's.
+//
+// # The way of a reader
+//
+// A reader is admitted (there is room, the hub is ready and not draining),
+// greeted with hello, brought to the head by its joiner (the goroutine of the
+// HTTP request) from the ring or, further back, from the log, and handed to a
+// shard. It leaves by itself or is ended with a close code:
+//
+//	1002  what the client sent is not WebSocket
+//	1008  the client sent data: readers only listen
+//	1009  the client sent data, and too much of it
+//	1012  the node is going down; reconnect, to any node
+//	1013  the log could not be read to resume; try again
+//	4008  more than QueueBytes behind; reconnect with the last cursor
+//
+// # Invariants
+//
+//  1. A reader gets the entries it wants after its cursor, each once and in
+//     order, or one reset (the front and its cursor) in their place. A reader
+//     has one writer of data at any time, first its joiner and then its shard,
+//     and remembers the number of the last broadcast it has.
+//  2. The cursor of every message is true: all the reader wanted up to there
+//     has been sent before. Hello echoes the reader's own.
+//  3. All bytes to a reader, our messages and coder/websocket's control
+//     frames, go through its mutex, whole frames at a time. After a close
+//     frame no data follows.
+//  4. No reader makes another wait: a shard never blocks on a socket, and a
+//     reader further behind than QueueBytes is ended.
+//  5. A file descriptor is used only by the reader it belongs to: see parked.
+//  6. What a reader can make the hub keep is bounded: its outbox by QueueBytes
+//     and one write, what it has sent by one control frame, what is replayed
+//     by Replay.
+//
+// # Which readers want an entry
+//
+// [news.Item.WantedBy] decides: a reader who names no topic wants everything
+// but drills; others want what carries one of their topics now or did so in
+// an earlier version, so that a correction reaches those who read the error
+// even if the item has moved. A client shows an entry of an item that carries
+// none of its topics only where it shows that item already.
+//
+// # Who may block
+//
+// [Hub.Run], [Hub.EventStream] and [Hub.Poll] for as long as they say;
+// [Hub.WebSocket] until the reader has been brought to the head. Of the inner
+// goroutines only joiners and those of attended readers and event streams wait
+// for a client. Locks are held for computing and non-blocking system calls
+// only, and are taken in this order: Hub.order, resets.mu, Hub.mu;
+// reader.mu, poller.mu. The locks of the door and of a shard's newcomers are
+// taken alone.
+package hub

@@ -1,0 +1,200 @@
+package hub
+
+import (
+	"context"
+	"slices"
+	"sync"
+	"sync/atomic"
+)
+
+const (
+	// phases is into how many parts a shard's readers are divided for what
+	// need not reach all at once: a beat to ten thousand readers would keep an
+	// entry that comes just then waiting.
+	phases = 32
+	// maxLine is the most messages in line at a shard.
+	maxLine = 256
+	// maxBatch is about how many bytes of messages in line become one write.
+	maxBatch = 16 << 10
+	// sweepAfter is how many readers must have left before the lists are swept
+	// for their sake alone.
+	sweepAfter = 256
+)
+
+// shard is one writing goroutine (see run) and its share of the readers.
+type shard struct {
+	hub     *Hub
+	poller  *poller
+	line    chan *message
+	knock   chan struct{} // there are newcomers, or many have left
+	leavers atomic.Int64  // since the last sweep
+	owed    atomic.Int64  // goroutines that were woken to write and have not begun
+	paid    chan struct{} // owed has come down to none
+
+	mu        sync.Mutex
+	newcomers []*reader
+
+	// What follows belongs to run.
+	at         uint64 // the last broadcast
+	everything []*reader
+	byTopic    map[string][]*reader
+	phase      [phases][]*reader // all of them
+	turn       int               // the phase of the next newcomer
+	using      [forms]int        // how many readers of each form
+	closed     bool              // all were dismissed: newcomers are too
+}
+
+func newShard(h *Hub) *shard {
+	return &shard{hub: h, line: make(chan *message, maxLine), knock: make(chan struct{}, 1), paid: make(chan struct{}, 1), byTopic: map[string][]*reader{}}
+}
+
+// admit takes over a reader that its joiner has brought to the head.
+func (s *shard) admit(r *reader) {
+	s.mu.Lock()
+	s.newcomers = append(s.newcomers, r)
+	s.mu.Unlock()
+	wake(s.knock)
+}
+
+// missed counts a reader that has left.
+func (s *shard) missed() {
+	if s.leavers.Add(1)%sweepAfter == 0 {
+		wake(s.knock)
+	}
+}
+
+// wake makes who waits for c look. c has room for one.
+func wake(c chan<- struct{}) {
+	select {
+	case c <- struct{}{}:
+	default: // it will look anyway
+	}
+}
+
+// settle waits until every goroutine that was woken to write has begun to.
+// Only the scheduler can keep it waiting, never a client: without this a hub
+// short of CPU would take its own delay for its readers' slowness, and end
+// them for it.
+func (s *shard) settle(ctx context.Context) {
+	for s.owed.Load() > 0 {
+		select {
+		case <-s.paid:
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// keepHouse takes in newcomers and drops those who have left. It is called
+// between two broadcasts.
+func (s *shard) keepHouse() {
+	s.mu.Lock()
+	fresh := s.newcomers
+	s.newcomers = nil
+	s.mu.Unlock()
+	for _, r := range fresh {
+		s.seat(r)
+	}
+	if s.leavers.Load() >= sweepAfter {
+		s.sweep()
+	}
+}
+
+// seat puts r into the lists. Broadcasts that its joiner could not see and
+// that passed before it came here are made up for now; those that its joiner
+// has seen and that are still in line will be skipped by their number.
+func (s *shard) seat(r *reader) {
+	if s.closed {
+		s.dismiss(r)
+		return
+	}
+	var sent delivered
+	for r.at < s.at && !r.ended() {
+		if b, to, ok := s.hub.missing(r); ok {
+			sent.push(r, b)
+			r.at = to
+		} else {
+			s.reset(r, &sent)
+		}
+	}
+	s.hub.tally.deliver(sent)
+	if len(r.topics) == 0 {
+		s.everything = append(s.everything, r)
+	}
+	for _, t := range r.topics {
+		s.byTopic[t] = append(s.byTopic[t], r)
+	}
+	s.phase[s.turn] = append(s.phase[s.turn], r)
+	s.turn = (s.turn + 1) % phases
+	s.using[r.form]++
+}
+
+// sweep drops the readers that have left from all lists.
+func (s *shard) sweep() {
+	s.leavers.Store(0)
+	left := func(r *reader) bool { return r.ended() }
+	s.everything = slices.DeleteFunc(s.everything, left)
+	for t, list := range s.byTopic {
+		if list = slices.DeleteFunc(list, left); len(list) == 0 {
+			delete(s.byTopic, t)
+		} else {
+			s.byTopic[t] = list
+		}
+	}
+	s.using = [forms]int{}
+	for i, list := range s.phase {
+		s.phase[i] = slices.DeleteFunc(list, left)
+		for _, r := range s.phase[i] {
+			s.using[r.form]++
+		}
+	}
+}
+
+// announce sends what is not an entry.
+func (s *shard) announce(m *message) {
+	var sent delivered
+	whom := s.phase[:]
+	switch m.kind {
+	case beat:
+		whom = s.phase[m.phase : m.phase+1]
+		if m.phase == 0 && s.leavers.Load() > 0 {
+			s.sweep()
+		}
+	case dismiss:
+		if s.closed = m.phase == phases; !s.closed {
+			whom = s.phase[m.phase : m.phase+1]
+		}
+	case reset:
+		s.at = m.seq
+	}
+	for _, list := range whom {
+		for _, r := range list {
+			switch {
+			case m.kind == dismiss:
+				s.dismiss(r)
+			case r.at > m.from: // has it, or came later
+			case m.kind == reset:
+				s.reset(r, &sent)
+			default:
+				sent.push(r, m.encoded[r.form])
+				r.at = max(r.at, m.seq) // a drain has no number
+			}
+		}
+	}
+	s.hub.tally.deliver(sent)
+}
+
+// reset sends r the front it sees.
+func (s *shard) reset(r *reader, sent *delivered) {
+	b, p, err := s.hub.reset(r.topics, r.form)
+	if err != nil {
+		r.end(Failed, r.goodbye(closeTryLater, "the front could not be read"))
+		return
+	}
+	sent.push(r, b)
+	r.at = p.at
+}
+
+func (s *shard) dismiss(r *reader) {
+	r.end(Drained, r.goodbye(closeRestart, "the node is going down: reconnect"))
+}

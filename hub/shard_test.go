@@ -1,0 +1,132 @@
+package hub
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"testing"
+
+	"crier/news"
+	"crier/news/newstest"
+)
+
+// newStage is a hub that has loaded l's front and published what l has, with
+// one shard that the test runs itself. The line is empty.
+func newStage(t *testing.T, l *newstest.Log, recent int) (*Hub, *shard) {
+	t.Helper()
+	h, err := New(l, Options{Shards: 1, Recent: recent})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx := context.Background()
+	if err := h.restart(ctx, news.Snapshot{Cursor: news.Cursor{Epoch: "stage"}}); err != nil {
+		t.Fatal(err)
+	}
+	for i := range 3 {
+		publishOne(t, h, uint64(i+1))
+	}
+	s := h.shards[0]
+	for len(s.line) > 0 {
+		s.send([]*message{<-s.line})
+	}
+	return h, s
+}
+
+// publishOne publishes entry offset, whose topics are its number and "all".
+func publishOne(t *testing.T, h *Hub, offset uint64) {
+	t.Helper()
+	it := news.Item{ID: fmt.Sprint("n", offset), Headline: fmt.Sprint("h", offset), Topics: []string{"all", fmt.Sprint(offset)}}
+	if err := h.publish(context.Background(), []news.Entry{{Offset: offset, First: offset, Kind: news.Posted, Item: it}}); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// seated is a reader that has been brought to broadcast at.
+func seated(h *Hub, s *shard, at uint64, topics ...string) *written {
+	w := &written{}
+	w.init(h, w, lines, topics)
+	w.at = at
+	s.seat(&w.reader)
+	return w
+}
+
+func (w *written) messages() string {
+	var got []string
+	for line := range strings.Lines(string(w.b)) {
+		switch _, text, ok := strings.Cut(line, `"offset":`); {
+		case strings.Contains(line, `"reset"`):
+			got = append(got, fmt.Sprint("reset:", strings.Count(line, `"offset"`)))
+		case ok:
+			n, _, _ := strings.Cut(text, ",")
+			got = append(got, n)
+		}
+	}
+	return strings.Join(got, " ")
+}
+
+// TestSeat: whatever passed between a joiner's last look and the reader's seat
+// in its shard is made up for, and what the joiner saw before the shard did is
+// not sent again. The front's reset is broadcast 1, entry n is n+1.
+func TestSeat(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		at     uint64
+		topics []string
+		recent int
+		want   string
+	}{
+		{"at the head", 4, nil, 8, "4 5"},
+		{"behind the shard", 2, nil, 8, "2 3 4 5"},
+		{"behind the shard, with a topic", 1, []string{"2", "5"}, 8, "2 5"},
+		{"behind the ring", 1, nil, 2, "reset:3 4 5"},
+		{"ahead of the shard", 5, nil, 8, "5"},
+		{"ahead of the shard, with topics", 5, []string{"4", "5", "all"}, 8, "5"},
+		{"ahead of all", 7, nil, 8, ""},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			h, s := newStage(t, newstest.New(), c.recent)
+			w := seated(h, s, c.at, c.topics...)
+			publishOne(t, h, 4)
+			publishOne(t, h, 5)
+			s.send([]*message{<-s.line, <-s.line}) // in one write
+			if got := w.messages(); got != c.want {
+				t.Errorf("got %q, want %q", got, c.want)
+			}
+		})
+	}
+}
+
+// TestAnnounced: a reset goes to those it is news to; a beat never says more
+// than its reader has been sent.
+func TestAnnounced(t *testing.T) {
+	h, s := newStage(t, newstest.New(), 8)
+	before := seated(h, s, 4)
+	if err := h.restart(context.Background(), news.Snapshot{Cursor: news.Cursor{Epoch: "anew", Offset: 7}}); err != nil {
+		t.Fatal(err)
+	}
+	after := seated(h, s, 5) // its joiner has seen the reset already
+	s.send([]*message{<-s.line})
+	if before.messages() != "reset:0" || after.messages() != "" {
+		t.Errorf("got %q and %q", before.messages(), after.messages())
+	}
+	publishOne(t, h, 8)
+	s.send([]*message{<-s.line})
+	for _, w := range []*written{before, after} {
+		if !strings.HasSuffix(w.messages(), "8") {
+			t.Errorf("after the reset: %q", w.messages())
+		}
+	}
+	late := seated(h, s, 7)
+	old := &message{kind: beat, from: 6, seq: 6, encoded: encoded{lines: []byte("beat\n")}}
+	for old.phase = range phases {
+		s.announce(old)
+	}
+	if strings.Contains(string(late.b), "beat") || !strings.Contains(string(before.b), "beat") {
+		t.Errorf("beats: %q, %q", late.b, before.b)
+	}
+	publishOne(t, h, 9)
+	s.send([]*message{<-s.line})
+	if !strings.HasSuffix(before.messages(), "8 9") {
+		t.Errorf("after a beat: %q", before.messages())
+	}
+}

@@ -1,0 +1,129 @@
+package hub
+
+import (
+	"bufio"
+	"bytes"
+	"fmt"
+	"net"
+	"net/http"
+	"strings"
+
+	"github.com/coder/websocket"
+)
+
+// HandshakeError is a request that is no WebSocket handshake we can take.
+// Nothing but headers of the answer has been set, such as those that RFC 6455
+// section 4.2.2 wants with a 426.
+type HandshakeError struct {
+	Status int // the answer's
+	Detail string
+}
+
+func (e *HandshakeError) Error() string { return "websocket handshake: " + e.Detail }
+
+// WebSocket makes the client of req a reader. On ErrNotReady, ErrDraining,
+// ErrFull and a *HandshakeError nothing has been written to w; after that the
+// connection is the hub's, and what happens to it is told to the client only.
+// It waits until the reader has been brought to the head, and not for its end.
+//
+// The origin of the page is not looked at: the live stream is the same public
+// news that GET /v1/items gives to anybody, no cookie or key changes it, and
+// clients can send nothing on it; <news-ticker> is made to be embedded in
+// other sites' pages.
+func (h *Hub) WebSocket(w http.ResponseWriter, req *http.Request, j Join) error {
+	if err := h.admit(); err != nil {
+		return err
+	}
+	hs := &handshake{w: w, hub: h, join: j}
+	ws, err := websocket.Accept(hs, req, &websocket.AcceptOptions{
+		InsecureSkipVerify: true,
+		CompressionMode:    websocket.CompressionDisabled,
+	})
+	if err != nil {
+		h.door.leave()
+		return hs.refusal(err)
+	}
+	c := hs.client
+	c.ws = ws
+	p := h.start(j.Cursor)
+	c.push(append(hs.answer, encodeHello(p.cursor, h.o.Beat)[frames]...)) // one packet
+	hs.begin()
+	h.bring(req.Context(), &c.reader, p, c.flush)
+	return nil
+}
+
+// handshake is the http.ResponseWriter that coder/websocket gets: it keeps an
+// answer that refuses from being written, so that our caller can give it in
+// its own form, and has the connection taken over by ours.
+type handshake struct {
+	w    http.ResponseWriter
+	hub  *Hub
+	join Join
+
+	status int          // of a refusal
+	detail bytes.Buffer // its text
+
+	answer []byte  // that switches protocols, to be sent with the first message
+	client *client // once hijacked
+	begin  func()  // starts the wire
+}
+
+// Header is the answer's.
+func (hs *handshake) Header() http.Header { return hs.w.Header() }
+
+// WriteHeader keeps the status; that of success needs no keeping.
+func (hs *handshake) WriteHeader(status int) { hs.status = status }
+
+// Write keeps what is said about a refusal.
+func (hs *handshake) Write(b []byte) (int, error) { return hs.detail.Write(b) }
+
+func (hs *handshake) refusal(err error) error {
+	if hs.status == 0 || hs.status == http.StatusSwitchingProtocols {
+		hs.status = http.StatusInternalServerError
+	}
+	detail := strings.TrimSpace(hs.detail.String())
+	if detail == "" {
+		detail = err.Error()
+	}
+	hs.w.Header().Del("Content-Type") // of the text that is not written
+	return &HandshakeError{Status: hs.status, Detail: detail}
+}
+
+// Hijack takes the connection over and hands coder/websocket our end of it,
+// with buffers that hold one control frame in place of net/http's two of 4 KiB.
+func (hs *handshake) Hijack() (net.Conn, *bufio.ReadWriter, error) {
+	nc, brw, err := http.NewResponseController(hs.w).Hijack()
+	if err != nil {
+		for _, name := range []string{"Upgrade", "Connection", "Sec-WebSocket-Accept"} {
+			hs.Header().Del(name)
+		}
+		return nil, nil, err
+	}
+	r := brw.Reader
+	early, _ := r.Peek(r.Buffered()) // what came with the request, if anything
+	if hs.client, hs.begin, err = hs.hub.attach(nc, hs.join.Topics, bytes.Clone(early)); err != nil {
+		return nil, nil, err
+	}
+	answer := bytes.NewBufferString("HTTP/1.1 101 Switching Protocols\r\n")
+	if err := hs.Header().Write(answer); err != nil {
+		return nil, nil, fmt.Errorf("write the handshake's header: %w", err) // a buffer does not fail
+	}
+	answer.WriteString("\r\n")
+	hs.answer = answer.Bytes()
+	c := conn{hs.client}
+	return c, bufio.NewReadWriter(bufio.NewReaderSize(c, 16), bufio.NewWriterSize(c, 2+maxControl)), nil
+}
+
+// attach makes a client of nc: parked where that is possible, attended by a
+// goroutine where not. begin starts it.
+func (h *Hub) attach(nc net.Conn, topics []string, early []byte) (c *client, begin func(), err error) {
+	tune(nc, h.o)
+	if !h.o.Portable {
+		if c, begin, err = h.park(nc, topics, early); c != nil || err != nil {
+			return c, begin, err
+		}
+	}
+	a := &attended{nc: nc}
+	a.init(h, a, frames, topics)
+	return &a.client, func() { h.own.Go(func() { a.listen(early) }) }, nil
+}
