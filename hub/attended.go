@@ -51,7 +51,7 @@ func (a *attended) await() {
 }
 
 func (a *attended) send(b []byte) error {
-	if err := a.nc.SetWriteDeadline(time.Now().Add(a.hub.o.patience)); err != nil {
+	if err := a.nc.SetWriteDeadline(time.Now().Add(a.hub.patience)); err != nil {
 		return err
 	}
 	_, err := a.nc.Write(b)

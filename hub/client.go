@@ -26,6 +26,8 @@ type client struct {
 	in     []byte // complete frames that coder's reader has not taken yet
 	part   []byte // an incomplete frame
 	hungUp bool   // coder has closed the connection
+	heard  int32  // bytes the client has sent in the present period
+	period int32  // a period is as long as a beat
 }
 
 // lingerTime is how long an ended connection may take to be closed: to take
@@ -38,6 +40,10 @@ const lingerTime = 5 * time.Second
 func (c *client) feed(b []byte) {
 	if c.ended() {
 		return // it is only waited for the end
+	}
+	if c.chatters(len(b)) {
+		c.end(Policy, c.goodbye(closePolicy, "too many control frames"))
+		return
 	}
 	if len(c.part) > 0 {
 		b = append(c.part, b...)
@@ -52,6 +58,19 @@ func (c *client) feed(b []byte) {
 	if rest := b[n:]; len(rest) > 0 && found == fine {
 		c.part = bytes.Clone(rest)
 	}
+}
+
+// maxHeard is how many bytes a client may send in one period. Those that ping
+// need a hundredth of it; one that floods us would keep the poller from others.
+const maxHeard = 16 << 10
+
+// chatters reports whether the client has sent too much, with n bytes more.
+func (c *client) chatters(n int) bool {
+	if p := int32(c.hub.clock() / c.hub.o.Beat); p != c.period {
+		c.period, c.heard = p, 0
+	}
+	c.heard += int32(n)
+	return c.heard > maxHeard
 }
 
 // judge ends the connection if coder's reader came upon a reason.

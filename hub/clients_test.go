@@ -218,6 +218,38 @@ func TestPingsAmongBroadcasts(t *testing.T) {
 	})
 }
 
+// TestPingFlood: who sends control frames without end is not answered for long.
+func TestPingFlood(t *testing.T) {
+	onEveryWay(t, func(t *testing.T, w way) {
+		n := serve(t, nil, w, hub.Options{DrainWindow: -1})
+		conn, r := n.rawDial(t, hub.Join{})
+		go func() {
+			flood := bytes.Repeat(frame(true, opPing, ""), 1000)
+			for {
+				if _, err := conn.Write(flood); err != nil {
+					return
+				}
+			}
+		}()
+		pongs := 0
+		for {
+			f, err := readFrame(r)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if f.op == opClose {
+				if code := binary.BigEndian.Uint16([]byte(f.payload)); code != 1008 {
+					t.Errorf("closed with %d", code)
+				}
+				break
+			}
+			if pongs++; pongs > 16<<10/6+2 {
+				t.Fatalf("%d pings were answered", pongs)
+			}
+		}
+	})
+}
+
 // TestEarlyPing: a client that sends before it has the answer to its handshake.
 func TestEarlyPing(t *testing.T) {
 	n := serve(t, nil, way{}, hub.Options{DrainWindow: -1})

@@ -36,7 +36,7 @@ func TestDeadReaders(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			h.o.patience = 300 * time.Millisecond
+			h.patience = 300 * time.Millisecond
 			ctx, stop := context.WithCancel(context.Background())
 			done := make(chan error, 1)
 			go func() { done <- h.Run(ctx) }()

@@ -27,7 +27,7 @@ func newGallery(tb testing.TB, n int, topics ...string) *gallery {
 		tb.Fatal(err)
 	}
 	g := &gallery{shard: h.shards[0], buf: make([]byte, 64<<10)}
-	if g.shard.poller, err = newPoller(false); err != nil {
+	if g.shard.poller, err = newPoller(); err != nil {
 		tb.Fatal(err)
 	}
 	tb.Cleanup(g.shard.poller.closeAll)
@@ -55,7 +55,7 @@ func newGallery(tb testing.TB, n int, topics ...string) *gallery {
 func (g *gallery) seat(tb testing.TB, nc net.Conn, topics []string) {
 	tb.Helper()
 	h := g.shard.hub
-	tune(nc, h.o)
+	h.tune(nc)
 	c, _, err := h.park(nc, topics, nil)
 	if err != nil {
 		tb.Fatal(err)

@@ -55,10 +55,6 @@ type Options struct {
 	// Logger is told of resets, of trouble with the log and of the drain.
 	// Default: discards.
 	Logger *slog.Logger
-
-	// patience is how long a connection may take nothing at all before it is
-	// given up. It is not longer than the next beat needs to find that out.
-	patience time.Duration
 }
 
 func (o *Options) setDefaults() error {
@@ -86,7 +82,6 @@ func (o *Options) setDefaults() error {
 	if o.Beat <= 0 {
 		o.Beat = 25 * time.Second
 	}
-	o.patience = max(o.Beat, 10*time.Second)
 	if o.DrainWindow == 0 {
 		o.DrainWindow = 10 * time.Second
 	}
@@ -114,16 +109,19 @@ type Join struct {
 // Hub is the readers' sockets. Make one with [New] and run it with [Hub.Run];
 // its methods are safe for concurrent use.
 type Hub struct {
-	src    Source
-	o      Options
-	born   time.Time
-	ready  chan struct{} // closed once the front is loaded
-	shards []*shard
-	next   atomic.Uint64 // the shard that gets the next reader
-	reads  chan struct{} // a token for each read of the log by a joiner
-	door   door
-	tally  tally
-	own    sync.WaitGroup // goroutines of attended readers
+	src  Source
+	o    Options
+	born time.Time
+	// patience is how long a connection may take nothing at all before it is
+	// given up: until the next beat, when there will be more to take.
+	patience time.Duration
+	ready    chan struct{} // closed once the front is loaded
+	shards   []*shard
+	next     atomic.Uint64 // the shard that gets the next reader
+	reads    chan struct{} // a token for each read of the log by a joiner
+	door     door
+	tally    tally
+	own      sync.WaitGroup // goroutines of attended readers
 
 	// order makes numbering a message and putting it in line at all shards one
 	// step, so that every shard sees messages in the order of their numbers.
@@ -143,7 +141,7 @@ func New(src Source, o Options) (*Hub, error) {
 	if err := o.setDefaults(); err != nil {
 		return nil, err
 	}
-	h := &Hub{src: src, o: o, born: time.Now(), ready: make(chan struct{}), reads: make(chan struct{}, 8)}
+	h := &Hub{src: src, o: o, born: time.Now(), patience: max(o.Beat, 10*time.Second), ready: make(chan struct{}), reads: make(chan struct{}, 8)}
 	h.door.init(o.MaxReaders)
 	h.recent.init(o.Recent)
 	for range o.Shards {
@@ -172,10 +170,12 @@ func (h *Hub) Front(topics []string) news.Snapshot {
 // too. It returns when all of its goroutines have, with what failed or nil.
 // Call it once.
 func (h *Hub) Run(ctx context.Context) error {
-	for _, s := range h.shards {
-		var err error
-		if s.poller, err = newPoller(h.o.Portable); err != nil {
-			return fmt.Errorf("hub: %w", err) // those made before are closed by their finalizers
+	if !h.o.Portable {
+		for _, s := range h.shards {
+			var err error
+			if s.poller, err = newPoller(); err != nil {
+				return fmt.Errorf("hub: %w", err) // those made before are closed by their finalizers
+			}
 		}
 	}
 	work, stop := context.WithCancel(context.WithoutCancel(ctx)) // outlives ctx by the drain
@@ -190,8 +190,10 @@ func (h *Hub) Run(ctx context.Context) error {
 		})
 	}
 	for _, s := range h.shards {
-		part(s.poller.run)
 		part(s.run)
+		if s.poller != nil {
+			part(s.poller.run)
+		}
 	}
 	part(h.follow)
 	part(h.beat)

@@ -4,9 +4,9 @@ package hub
 // frames, oldest first. It is guarded by reader.mu. An idle reader's is its
 // zero value.
 type outbox struct {
+	size    int // bytes that have not been written
 	waiting [][]byte
 	sent    int // how much of waiting[0] has been written
-	size    int // bytes that have not
 	busy    int // of those, how many a write that may block has in hand
 }
 

@@ -37,7 +37,7 @@ type deadline struct {
 	at  time.Time
 }
 
-func newPoller(bool) (*poller, error) {
+func newPoller() (*poller, error) {
 	fd, err := unix.EpollCreate1(unix.EPOLL_CLOEXEC)
 	if err != nil {
 		return nil, fmt.Errorf("epoll_create1: %w", err)

@@ -10,7 +10,7 @@ import (
 // poller has nothing to do where nobody is parked.
 type poller struct{}
 
-func newPoller(bool) (*poller, error) { return &poller{}, nil }
+func newPoller() (*poller, error) { return &poller{}, nil }
 
 func (*poller) run(context.Context) error { return nil }
 
@@ -18,12 +18,12 @@ func (*poller) run(context.Context) error { return nil }
 func (h *Hub) park(net.Conn, []string, []byte) (*client, func(), error) { return nil, nil, nil }
 
 // tune sets what can be set on any system.
-func tune(nc net.Conn, o Options) {
+func (h *Hub) tune(nc net.Conn) {
 	if over, ok := nc.(interface{ NetConn() net.Conn }); ok { // TLS
 		nc = over.NetConn()
 	}
-	if c, ok := nc.(*net.TCPConn); ok && o.SendBuffer > 0 {
-		_ = c.SetWriteBuffer(o.SendBuffer) // fails only if it is closed: the first write will see it
+	if c, ok := nc.(*net.TCPConn); ok && h.o.SendBuffer > 0 {
+		_ = c.SetWriteBuffer(h.o.SendBuffer) // fails only if it is closed: the first write will see it
 	}
 }
 

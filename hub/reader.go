@@ -2,7 +2,6 @@ package hub
 
 import (
 	"context"
-	"encoding/binary"
 	"errors"
 	"strings"
 	"sync"
@@ -10,21 +9,23 @@ import (
 )
 
 // reader is one reader, whatever it reads over. The types that embed it
-// (parked, attended, stream, visit) are its wires.
+// (parked, attended, stream, visit) are its wires. What a delivery touches
+// comes first, and so does parked.fd: with ten thousand readers none of it is
+// in the processor's cache, and each line of it costs as much as the rest.
 type reader struct {
+	wire  wire
+	at    uint64     // the last broadcast it has; its joiner's, then its shard's
+	mu    sync.Mutex // guards state, out, owed, began and blank, and all writing
+	form  form
+	state state
+	owed  bool // a goroutine has been woken to write, and has not begun
+	out   outbox
+
 	hub    *Hub
 	shard  *shard
-	wire   wire
 	topics []string
-	form   form
-	at     uint64 // the last broadcast it has; its joiner's, then its shard's
-
-	mu    sync.Mutex // guards what follows, and all writing
-	state state
-	out   outbox
-	owed  bool          // a goroutine has been woken to write, and has not begun
-	began time.Duration // when it began its last write, on the hub's clock
-	blank chan struct{} // if made, closed when the outbox is empty or the reader ended
+	began  time.Duration // when a goroutine began its last write, on the hub's clock
+	blank  chan struct{} // if made, closed when the outbox is empty or the reader ended
 }
 
 // state is how far a reader is on its way out.
@@ -256,34 +257,4 @@ func (r *reader) standing() error {
 		return errEnded
 	}
 	return nil
-}
-
-// The close codes we send (RFC 6455 section 7.4; 4000 to 4999 are ours).
-const (
-	closeProtocol = 1002
-	closePolicy   = 1008
-	closeTooBig   = 1009
-	closeRestart  = 1012
-	closeTryLater = 1013
-	closeSlow     = 4008
-)
-
-// goodbye is the last thing a reader is sent: a close frame over a WebSocket,
-// nothing where the end says enough. The reason has at most 123 bytes.
-func (r *reader) goodbye(code uint16, reason string) []byte {
-	if r.form != frames {
-		return nil
-	}
-	const finalClose = 0x80 | 0x8
-	b := []byte{finalClose, byte(2 + len(reason))}
-	return append(binary.BigEndian.AppendUint16(b, code), reason...)
-}
-
-// unit is the length of what b begins with and must not be broken off. Only
-// WebSocket has close frames, which need the one before them to be whole.
-func (r *reader) unit(b []byte) int {
-	if r.form != frames {
-		return len(b)
-	}
-	return serverFrame(b)
 }

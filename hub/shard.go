@@ -41,6 +41,7 @@ type shard struct {
 	phase      [phases][]*reader // all of them
 	turn       int               // the phase of the next newcomer
 	using      [forms]int        // how many readers of each form
+	leaving    *message          // the drain, once there is one: newcomers are told too
 	closed     bool              // all were dismissed: newcomers are too
 }
 
@@ -109,6 +110,9 @@ func (s *shard) seat(r *reader) {
 		return
 	}
 	var sent delivered
+	if s.leaving != nil {
+		sent.push(r, s.leaving.encoded[r.form])
+	}
 	for r.at < s.at && !r.ended() {
 		if b, to, ok := s.hub.missing(r); ok {
 			sent.push(r, b)
@@ -166,6 +170,8 @@ func (s *shard) announce(m *message) {
 		}
 	case reset:
 		s.at = m.seq
+	case drain:
+		s.leaving = m
 	}
 	for _, list := range whom {
 		for _, r := range list {

@@ -37,7 +37,7 @@ func (h *Hub) EventStream(w http.ResponseWriter, req *http.Request, j Join) erro
 	w.WriteHeader(http.StatusOK)
 
 	write := func(b []byte) error {
-		s.writeBy(time.Now().Add(h.o.patience))
+		s.writeBy(time.Now().Add(h.patience))
 		if _, err := w.Write(b); err != nil {
 			return err
 		}

@@ -117,7 +117,7 @@ func (hs *handshake) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 // attach makes a client of nc: parked where that is possible, attended by a
 // goroutine where not. begin starts it.
 func (h *Hub) attach(nc net.Conn, topics []string, early []byte) (c *client, begin func(), err error) {
-	tune(nc, h.o)
+	h.tune(nc)
 	if !h.o.Portable {
 		if c, begin, err = h.park(nc, topics, early); c != nil || err != nil {
 			return c, begin, err
