@@ -28,7 +28,7 @@
 // shard. It leaves by itself or is ended with a close code:
 //
 //	1002  what the client sent is not WebSocket
-//	1008  the client sent data: readers only listen
+//	1008  the client sent data, or pings without end: readers only listen
 //	1009  the client sent data, and too much of it
 //	1012  the node is going down; reconnect, to any node
 //	1013  the log could not be read to resume; try again
