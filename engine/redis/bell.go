@@ -11,45 +11,8 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// earSize is how many hints wait for a follower that is busy; more are lost,
-// and it reads the log.
-const earSize = 64
-
-// bell passes the doorbell's hints to those who listen on this node. Its zero
-// value is ready.
-type bell struct {
-	mu   sync.Mutex
-	ears map[chan news.Hint]struct{}
-}
-
-// ring sends h to all who listen and waits for none.
-func (b *bell) ring(h news.Hint) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	for ear := range b.ears {
-		select {
-		case ear <- h:
-		default:
-		}
-	}
-}
-
 // Wake implements news.Log. Hints come for entries appended by any node.
-func (e *Engine) Wake() (c <-chan news.Hint, stop func()) {
-	ear := make(chan news.Hint, earSize)
-	b := &e.bell
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if b.ears == nil {
-		b.ears = map[chan news.Hint]struct{}{}
-	}
-	b.ears[ear] = struct{}{}
-	return ear, func() {
-		b.mu.Lock()
-		defer b.mu.Unlock()
-		delete(b.ears, ear)
-	}
-}
+func (e *Engine) Wake() (c <-chan news.Hint, stop func()) { return e.bell.Wake() }
 
 // vouchCall is the message by which a new node asks the others to vouch for a
 // server that has restarted.
@@ -87,7 +50,7 @@ func (e *Engine) listen(ctx context.Context, up chan<- error) {
 		if !down {
 			down = true
 			e.log.Warn("the doorbell's connection is lost: new entries come by polling until it is back", "server", e.name, "error", err)
-			e.bell.ring(news.Hint{})
+			e.bell.Ring(news.Hint{})
 		}
 		if pause(ctx, wait) != nil {
 			return
@@ -134,10 +97,10 @@ func (e *Engine) hear(ctx context.Context, subscribed func(again bool)) error {
 func (e *Engine) lookAgain(ctx context.Context) {
 	if err := e.reckon(ctx); err != nil {
 		e.log.Warn("the log cannot be looked at", "server", e.name, "error", err)
-		e.bell.ring(news.Hint{})
+		e.bell.Ring(news.Hint{})
 		return
 	}
-	e.bell.ring(news.Hint{Cursor: e.sight.now().cursor()})
+	e.bell.Ring(news.Hint{Cursor: e.sight.now().cursor()})
 }
 
 // pass passes on a message "epoch, mark of the entry before, mark offset first
@@ -155,9 +118,9 @@ func (e *Engine) pass(ctx context.Context, payload string) {
 	mark, packed, _ := strings.Cut(rest, " ")
 	entry, err := unpack(packed)
 	if err != nil { // not ours: anybody may publish
-		e.bell.ring(news.Hint{})
+		e.bell.Ring(news.Hint{})
 		return
 	}
 	e.sight.learn(seen{epoch, entry.Offset - 1, before}, seen{epoch, entry.Offset, mark})
-	e.bell.ring(news.Hint{Cursor: news.Cursor{Epoch: epoch, Offset: entry.Offset}, Entry: &entry})
+	e.bell.Ring(news.Hint{Cursor: news.Cursor{Epoch: epoch, Offset: entry.Offset}, Entry: &entry})
 }

@@ -53,7 +53,7 @@ type Engine struct {
 	keys    keys
 	scripts scripts
 	sight   sight
-	bell    bell
+	bell    news.Doorbell
 	stats   counters
 
 	gate   sync.Mutex

@@ -35,6 +35,6 @@
 //
 // Every method waits for the disk and honours its context. A write whose
 // context ends while it is being committed goes on; whether it was kept can
-// only be learnt by asking again. Locks are held for memory only: the bell's
-// mutex is the package's one mutex, and nothing is called while it is held.
+// only be learnt by asking again. Locks are held for memory only: the
+// doorbell's mutex is the one there is, and nothing is called while it is held.
 package sqlite

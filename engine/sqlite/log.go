@@ -23,7 +23,7 @@ func (e *Engine) Append(ctx context.Context, key news.Key, d news.Draft) (news.R
 	err = e.writer.write(ctx, a.do, func() {
 		if !a.receipt.Replayed {
 			shared := a.receipt.Entry.Clone()
-			e.bell.ring(news.Hint{Cursor: a.receipt.Cursor, Entry: &shared})
+			e.bell.Ring(news.Hint{Cursor: a.receipt.Cursor, Entry: &shared})
 		}
 	})
 	if err != nil {

@@ -45,7 +45,7 @@ type Engine struct {
 	db      *sql.DB
 	writer  *writer
 	readers chan *conn // the free ones; nil is one that has yet to be connected
-	bell    bell
+	bell    news.Doorbell
 	lock    *fileLock // nil when opened beside
 	quit    chan struct{}
 	close   func() error
