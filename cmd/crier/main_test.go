@@ -237,7 +237,7 @@ func TestBackupAndRestore(t *testing.T) {
 			t.Fatal(said)
 		}
 	}
-	_, front := get(t, url+"/v1/items")
+	front := frontAt(t, url, "5")
 	_, key := get(t, url+"/v1/alerts/key")
 	if _, said, code := command(t, "backup", "--data", in("data"), "--to", in("b.tar")); code != 0 { // while it runs
 		t.Fatal(said)
@@ -269,6 +269,23 @@ func TestBackupAndRestore(t *testing.T) {
 	}
 	if _, said, code := command(t, "post", "--url", url, "--key", secret, "One more"); code != 0 {
 		t.Errorf("the editor's key does not work after the restore: %s", said)
+	}
+}
+
+// frontAt is the front once it shows the entry at offset: a node's front
+// follows its log a moment behind.
+func frontAt(t *testing.T, url, offset string) string {
+	t.Helper()
+	for {
+		status, front := get(t, url+"/v1/items")
+		m := regexp.MustCompile(`"cursor":"([^"]+)"`).FindStringSubmatch(front)
+		if status != http.StatusOK || m == nil {
+			t.Fatalf("front: %d %s", status, front)
+		}
+		if strings.HasSuffix(m[1], "."+offset) {
+			return front
+		}
+		get(t, url+"/v1/live/poll?wait=20s&cursor="+m[1]) // until it moves on
 	}
 }
 
