@@ -1,6 +1,7 @@
 package api
 
 import (
+	"context"
 	"crypto/sha256"
 	"errors"
 	"fmt"
@@ -98,8 +99,18 @@ func (s *server) revise(w http.ResponseWriter, r *http.Request) error {
 	return p
 }
 
+// errOutcome: the log did not say in time what became of an append.
+var errOutcome = errors.New("it is not known whether the entry was kept")
+
+// append makes d an entry. A 503 says that it was not kept, a 504 that nobody
+// knows yet: repeated with the same key, the request finds out.
 func (s *server) append(w http.ResponseWriter, r *http.Request, k news.Key, d news.Draft) error {
-	rcpt, err := s.Log.Append(r.Context(), k, d)
+	ctx, cancel := context.WithTimeout(r.Context(), s.o.AppendTime)
+	defer cancel()
+	rcpt, err := s.Log.Append(ctx, k, d)
+	if errors.Is(err, context.DeadlineExceeded) && r.Context().Err() == nil {
+		return errors.Join(errOutcome, err)
+	}
 	if err != nil {
 		return err
 	}

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"crier/api"
 	"crier/desk"
@@ -284,7 +285,7 @@ func (s *site) epoch() string {
 }
 
 // refusing is a log that cannot be written or read just now.
-type refusing struct{ news.Log }
+type refusing struct{ api.Log }
 
 func (refusing) Append(context.Context, news.Key, news.Draft) (news.Receipt, error) {
 	return news.Receipt{}, fmt.Errorf("append: %w: disk full", news.ErrUnavailable)
@@ -293,6 +294,8 @@ func (refusing) Append(context.Context, news.Key, news.Draft) (news.Receipt, err
 func (refusing) Head(context.Context) (news.Cursor, error) {
 	return news.Cursor{}, context.DeadlineExceeded
 }
+
+func (refusing) Writable(context.Context) error { return context.DeadlineExceeded }
 
 func TestLogUnavailable(t *testing.T) {
 	s := newSite(t, func(p *api.Parts, _ *api.Options) { p.Log = refusing{p.Log} })
@@ -308,6 +311,37 @@ func TestLogUnavailable(t *testing.T) {
 	}
 }
 
+// mute is a log that takes what it is given and does not say so in time.
+type mute struct{ api.Log }
+
+func (m mute) Append(ctx context.Context, k news.Key, d news.Draft) (news.Receipt, error) {
+	if r, err := m.Log.Append(context.WithoutCancel(ctx), k, d); err != nil || r.Replayed {
+		return r, err
+	}
+	<-ctx.Done()
+	return news.Receipt{}, fmt.Errorf("append: %w", ctx.Err())
+}
+
+// TestOutcomeUnknown: who is not told in time what became of an append is not
+// told that nothing was kept, and learns the truth by repeating.
+func TestOutcomeUnknown(t *testing.T) {
+	s := newSite(t, func(p *api.Parts, o *api.Options) { p.Log, o.AppendTime = mute{p.Log}, time.Millisecond })
+	post := call{"POST", "/v1/items", flood, map[string]string{"Idempotency-Key": "k"}}
+	a := s.do(post)
+	a.want(t, http.StatusGatewayTimeout, "outcome")
+	if a.header.Get("Retry-After") == "" {
+		t.Error("no Retry-After")
+	}
+	var kept news.Entry
+	a = s.do(post)
+	a.want(t, http.StatusOK, "")
+	a.into(t, &kept)
+	revise := call{"POST", "/v1/items/" + kept.Item.ID + "/revisions", `{"kind":"updated","headline":"River bursts its banks"}`,
+		map[string]string{"Idempotency-Key": "k2", "If-Match": `"1"`}}
+	s.do(revise).want(t, http.StatusGatewayTimeout, "outcome")
+	s.do(revise).want(t, http.StatusOK, "")
+}
+
 func TestReviseUnavailable(t *testing.T) {
 	var down bool
 	s := newSite(t, func(p *api.Parts, _ *api.Options) { p.Log = switched{p.Log, &down} })
@@ -318,7 +352,7 @@ func TestReviseUnavailable(t *testing.T) {
 
 // switched is a log that refuses once off is set.
 type switched struct {
-	news.Log
+	api.Log
 	off *bool
 }
 

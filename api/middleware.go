@@ -47,6 +47,19 @@ func anyOrigin(next http.Handler) http.Handler {
 	})
 }
 
+// here lets requests through if this node has the role they need.
+func (s *server) here(is bool) func(http.Handler) http.Handler {
+	return func(next http.Handler) http.Handler {
+		if is {
+			return next
+		}
+		return s.handle(func(_ http.ResponseWriter, r *http.Request) error {
+			return problem(http.StatusMisdirectedRequest, "role", "Another node does this", r.URL.Path+": this node has not got the role",
+				"have the proxy in front send it to a node whose --roles has it: /v1/live to hub, what is posted to api")
+		})
+	}
+}
+
 // wantsPage reports whether the client is a browser that navigates.
 func wantsPage(r *http.Request) bool {
 	return (r.Method == http.MethodGet || r.Method == http.MethodHead) && strings.Contains(r.Header.Get("Accept"), "text/html")

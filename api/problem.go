@@ -84,8 +84,12 @@ func asProblem(err error) *Problem {
 		return unavailable("starting", "The node is starting or stopping", 2*time.Second)
 	case errors.Is(err, news.ErrUnavailable):
 		return unavailable("log", "The log cannot be written just now; nothing was kept", 2*time.Second)
+	case errors.Is(err, errOutcome):
+		p := unavailable("outcome", "The log has not answered in time; the entry may or may not have been kept", 2*time.Second)
+		p.Status = http.StatusGatewayTimeout
+		return p
 	case errors.Is(err, context.DeadlineExceeded):
-		return unavailable("timeout", "The store did not answer in time; a post may or may not have been kept", 2*time.Second)
+		return unavailable("timeout", "The store did not answer in time", 2*time.Second)
 	}
 	return problem(http.StatusInternalServerError, "internal", "Something broke on our side", "", "repeat the request with the same Idempotency-Key; tell the operator if it goes on")
 }

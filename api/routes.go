@@ -50,9 +50,17 @@ type Alerts interface {
 	Status() push.Status
 }
 
-// Parts is what the routes join. All fields are needed.
+// Log is the log as this package sees it.
+type Log interface {
+	news.Log
+	// Writable is nil if an append would be taken just now.
+	Writable(ctx context.Context) error
+}
+
+// Parts is what the routes join. All fields are needed, but Live only where
+// there are readers or editors.
 type Parts struct {
-	Log     news.Log
+	Log     Log
 	Archive news.Archive
 	Keys    desk.Keyring
 	Live    Live
@@ -64,7 +72,15 @@ type Parts struct {
 type Options struct {
 	// Proxies may name the client in X-Forwarded-For. Default: nobody.
 	Proxies []netip.Prefix
-	Logger  *slog.Logger // default: discards
+	// ReadersElsewhere: other nodes have the readers' live connections.
+	ReadersElsewhere bool
+	// EditorsElsewhere: other nodes take what is posted, and subscriptions.
+	// With both, all that is left is /healthz and /readyz.
+	EditorsElsewhere bool
+	// AppendTime is how long an append is waited for before the client is told
+	// that its outcome is not known. Default 20 s.
+	AppendTime time.Duration
+	Logger     *slog.Logger // default: discards
 }
 
 type server struct {
@@ -82,6 +98,9 @@ type server struct {
 func New(p Parts, o Options) http.Handler {
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	if o.AppendTime <= 0 {
+		o.AppendTime = 20 * time.Second
 	}
 	s := &server{
 		Parts: p, o: o,
@@ -101,38 +120,49 @@ func (s *server) routes() http.Handler {
 	r.NotFound(s.handle(s.notFound))
 	r.MethodNotAllowed(s.handle(methodNotAllowed))
 
+	readers, editors := s.here(!s.o.ReadersElsewhere), s.here(!s.o.EditorsElsewhere)
+	anybody := s.here(!s.o.ReadersElsewhere || !s.o.EditorsElsewhere)
+
 	r.Group(func(r chi.Router) { // for readers, from any origin
-		r.Use(anyOrigin)
+		r.Use(anyOrigin, readers)
 		r.Get("/v1/live", s.handle(s.live))
 		r.Get("/v1/live/poll", s.handle(s.poll))
+	})
+	r.Group(func(r chi.Router) {
+		r.Use(anyOrigin, anybody)
 		r.Get("/v1/items", s.handle(s.limit(s.reads, s.items)))
 		r.Get("/v1/items/{id}", s.handle(s.limit(s.reads, s.item)))
 		r.Get("/v1/openapi.yaml", s.handle(openAPI))
 	})
 
-	editor, chief := desk.RoleEditor, desk.RoleChief
-	r.Get("/v1/me", s.handle(s.allow(editor, s.me)))
-	r.Post("/v1/items", s.handle(s.limit(s.posts, s.allow(editor, s.post))))
-	r.Post("/v1/items/{id}/revisions", s.handle(s.limit(s.posts, s.allow(editor, s.revise))))
-	r.Get("/v1/items/{id}/campaign", s.handle(s.allow(editor, s.campaign)))
-	r.Get("/v1/stop", s.handle(s.allow(editor, s.stopped)))
-	r.Post("/v1/stop", s.handle(s.allow(chief, s.stop)))
-	r.Delete("/v1/stop", s.handle(s.allow(chief, s.resume)))
+	r.Group(func(r chi.Router) {
+		editor, chief := desk.RoleEditor, desk.RoleChief
+		r.Use(editors)
+		r.Get("/v1/me", s.handle(s.allow(editor, s.me)))
+		r.Post("/v1/items", s.handle(s.limit(s.posts, s.allow(editor, s.post))))
+		r.Post("/v1/items/{id}/revisions", s.handle(s.limit(s.posts, s.allow(editor, s.revise))))
+		r.Get("/v1/items/{id}/campaign", s.handle(s.allow(editor, s.campaign)))
+		r.Get("/v1/stop", s.handle(s.allow(editor, s.stopped)))
+		r.Post("/v1/stop", s.handle(s.allow(chief, s.stop)))
+		r.Delete("/v1/stop", s.handle(s.allow(chief, s.resume)))
 
-	r.Get("/v1/alerts/key", s.handle(s.alertsKey))
-	r.Put("/v1/alerts/subscription", s.handle(s.limit(s.signups, s.subscribe)))
-	r.Delete("/v1/alerts/subscription", s.handle(s.limit(s.signups, s.unsubscribe)))
-	r.Post("/v1/alerts/receipts", s.handle(s.limit(s.receipts, s.receipt)))
-
-	r.Get("/", s.handle(s.frontPage))
-	r.Get("/s/{story}", s.handle(s.limit(s.reads, s.storyPage)))
-	r.Get("/alerts", s.handle(s.alertsPage))
-	r.Get("/desk", s.handle(s.deskPage))
-	assets := s.Site.Assets()
-	for _, path := range s.Site.AssetPaths() {
-		r.Method(http.MethodGet, path, assets)
-		r.Method(http.MethodHead, path, assets)
-	}
+		r.Get("/v1/alerts/key", s.handle(s.alertsKey))
+		r.Put("/v1/alerts/subscription", s.handle(s.limit(s.signups, s.subscribe)))
+		r.Delete("/v1/alerts/subscription", s.handle(s.limit(s.signups, s.unsubscribe)))
+		r.Post("/v1/alerts/receipts", s.handle(s.limit(s.receipts, s.receipt)))
+	})
+	r.Group(func(r chi.Router) {
+		r.Use(anybody)
+		r.Get("/", s.handle(s.frontPage))
+		r.Get("/s/{story}", s.handle(s.limit(s.reads, s.storyPage)))
+		r.Get("/alerts", s.handle(s.alertsPage))
+		r.Get("/desk", s.handle(s.deskPage))
+		assets := s.Site.Assets()
+		for _, path := range s.Site.AssetPaths() {
+			r.Method(http.MethodGet, path, assets)
+			r.Method(http.MethodHead, path, assets)
+		}
+	})
 
 	r.Get("/healthz", s.handle(healthy))
 	r.Get("/readyz", s.handle(s.ready))
@@ -152,14 +182,21 @@ func healthy(w http.ResponseWriter, _ *http.Request) error {
 	return nil
 }
 
+// readyTime is how long the log is waited for before the node is not ready.
+const readyTime = 3 * time.Second
+
 // ready says that readers can join and editors can post.
 func (s *server) ready(w http.ResponseWriter, r *http.Request) error {
-	select {
-	case <-s.Live.Ready():
-	default:
-		return hub.ErrNotReady
+	if s.Live != nil {
+		select {
+		case <-s.Live.Ready():
+		default:
+			return hub.ErrNotReady
+		}
 	}
-	if _, err := s.Log.Head(r.Context()); err != nil {
+	ctx, cancel := context.WithTimeout(r.Context(), readyTime)
+	defer cancel()
+	if err := s.Log.Writable(ctx); err != nil {
 		return errors.Join(news.ErrUnavailable, err)
 	}
 	return healthy(w, r)

@@ -44,6 +44,9 @@ type Options struct {
 	// Deadlines say how long after an entry its alerts are still sent, and
 	// kept by push services for devices that are off.
 	Deadlines Deadlines
+	// CampaignsElsewhere: other nodes open and send campaigns. Subscribing,
+	// greetings, reports and orders to stop work all the same.
+	CampaignsElsewhere bool
 	// Grace is how long requests under way may take to end when the service
 	// stops. Default 5 s.
 	Grace time.Duration

@@ -55,7 +55,7 @@ func New(store Store, log news.Log, keys VAPID, o Options) (*Service, error) {
 	return s, nil
 }
 
-// Run opens and sends campaigns until ctx ends, and then returns nil once
+// Run opens and sends campaigns, and greets, until ctx ends, and then returns nil once
 // requests under way have ended, or Options.Grace is over, and their outcomes
 // are written. Call it once.
 func (s *Service) Run(ctx context.Context) error {
@@ -63,8 +63,10 @@ func (s *Service) Run(ctx context.Context) error {
 	defer stop()
 	defer context.AfterFunc(ctx, func() { time.AfterFunc(s.o.Grace, stop) })()
 	var parts sync.WaitGroup
-	parts.Go(func() { s.follow(ctx) })
-	parts.Go(func() { s.dispatch(ctx, sending) })
+	if !s.o.CampaignsElsewhere {
+		parts.Go(func() { s.follow(ctx) })
+		parts.Go(func() { s.dispatch(ctx, sending) })
+	}
 	parts.Go(func() { s.net.sweep(ctx) })
 	parts.Go(func() { s.greets.run(ctx) })
 	parts.Wait()

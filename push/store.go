@@ -67,6 +67,10 @@ type Campaigns interface {
 	// only counted, come after all others so that a correction waits for no
 	// counting. ok is false if there is none, or while all campaigns are
 	// stopped. Each claim has a Token above all earlier ones of its range.
+	// Where another worker holds a range of an older campaign of the item,
+	// ranges with shards in common are not given out until it lets go or its
+	// lease ends: what may be on its way to a device must not come after what
+	// corrects it.
 	Claim(ctx context.Context, worker string, now time.Time, lease time.Duration) (l Lease, ok bool, err error)
 	// Deliveries is the next page of l, at most limit: retries due by now
 	// first, then subscriptions after the range's cursor that stood when the
@@ -83,7 +87,7 @@ type Campaigns interface {
 	// Release gives a range back before its lease ends, if l still holds it.
 	Release(ctx context.Context, l Lease) error
 	// NextDue is when Claim may next find work: at or before now if it may at
-	// once, the zero time if all ranges are done or all campaigns are stopped.
+	// once, even if all that is due waits for another worker, the zero time if all ranges are done or all campaigns are stopped.
 	NextDue(ctx context.Context, now time.Time) (time.Time, error)
 
 	// Stop halts the sending of all campaigns, Resume lets it go on. Both are

@@ -145,6 +145,67 @@ func testCancel(t *testing.T, s *store) {
 	}
 }
 
+// testErrorUnderWay has a correction come while another worker may be sending
+// the error: to its shards the correction is not sent yet.
+func testErrorUnderWay(t *testing.T, s *store) {
+	ctx, e := t.Context(), s.node(0)
+	subscribe(t, e, 0, 3000)
+	overlap := func(a, b push.Range) bool { return a.Low <= b.High && b.Low <= a.High }
+	// claimAll claims what there is for a worker of another node, and says
+	// whether it got shards of the range for the campaign.
+	claimAll := func(worker string, now time.Time, c push.Campaign, r push.Range) (got bool) {
+		for {
+			l, found, err := s.node(1).Claim(ctx, worker, now, leaseFor)
+			ok(t, err)
+			if !found {
+				return got
+			}
+			got = got || l.Campaign.ID == c.ID && overlap(l.Range, r)
+		}
+	}
+
+	now := base
+	for _, step := range []struct {
+		item   string
+		what   string
+		letsGo func(l push.Lease) (at time.Time)
+	}{
+		{"na", "the worker checkpoints and lets go", func(l push.Lease) time.Time {
+			page := must(e.Deliveries(ctx, l, now, 5))(t)
+			st := must(e.Checkpoint(ctx, l, progress(page, l, always(accept), now)))(t)
+			if !st.Cancelled {
+				t.Fatalf("the worker is not told of the correction: %+v", st)
+			}
+			ok(t, e.Release(ctx, l))
+			return now
+		}},
+		{"nb", "the worker has died and its lease ends", func(l push.Lease) time.Time { return l.Ends }},
+	} {
+		open(t, e, posted(step.item))
+		l := claim(t, e, "errs", now)
+		equal(t, "claimed", l.Campaign.Entry.Item.ID, step.item)
+		c := open(t, e, revised(step.item, 1, news.Corrected))
+		if claimAll("w1", now, c, l.Range) {
+			t.Fatalf("%s: the correction is given out while the error is under way", step.what)
+		}
+		now = step.letsGo(l)
+		if !claimAll("w2", now, c, l.Range) {
+			t.Fatalf("%s: the correction is not given out after it", step.what)
+		}
+		now = now.Add(leaseFor) // when all leases have ended
+		w := newWalker(e, "w3", 500, func(push.Lease, push.Delivery) fate { return accept })
+		ok(t, w.finish(ctx, now))
+	}
+
+	// A worker knows of itself what it is sending.
+	open(t, e, posted("own"))
+	l := claim(t, e, "errs", now)
+	c := open(t, e, revised("own", 1, news.Withdrawn))
+	if !claimAll("errs", now, c, l.Range) {
+		t.Fatal("a worker waits for itself")
+	}
+}
+
 func testLanes(t *testing.T, s *store) {
 	ctx, e := t.Context(), s.node(0)
 	subscribe(t, e, 0, 12)

@@ -1,6 +1,7 @@
 // Package enginetest holds engines to the contracts of news, desk and push:
 // one suite, [Run], that proves the design's invariants on whatever engine it
-// is given. There is nothing to switch off. An engine passes or is not one.
+// is given. [RunMove] is the part that moves stores, between two engines or
+// two stores of one. There is nothing to switch off. An engine passes or is not one.
 //
 // What each file proves:
 //
@@ -14,11 +15,14 @@
 //	memory.go         what is returned shares no memory with the engine (10)
 //	model.go          random operations agree with a slice (1, 2, 5, 6)
 //	keyring.go        editors' keys
+//	lead.go           one node leads a job
+//	writable.go       whether an append would be taken
 //	subscriptions.go  who is to be notified; removal happens once (8)
 //	campaigns.go      opening, cancelling, lanes, stop (7, 9)
 //	leases.go         every standing subscription is delivered across a crash at any step (7)
 //	retries.go        retries in order of their time; what departs is counted (7, 8)
 //	report.go         the counts close; receipts count once (7)
+//	transfer.go       a store that was moved goes on as before (2, 3, 4, 7); settled.go fills it
 //
 // The numbers are those of the invariants in the design. The suite waits for
 // nothing but the engine and takes seconds.

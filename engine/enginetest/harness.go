@@ -20,10 +20,22 @@ type Engine interface {
 	desk.Keyring
 	push.Store
 
+	// Writable is nil if an append would be taken just now, and else says why
+	// not.
+	Writable(ctx context.Context) error
+
 	// Trim removes the oldest entries of the log and says how many, but never
 	// one of the last keep, nor one appended within young of now, nor one that
 	// has not become a campaign yet (once any has).
 	Trim(ctx context.Context, keep int, young time.Duration) (trimmed int64, err error)
+
+	// Lead makes node the leader of job until now+term and reports whether it
+	// is: of the nodes that ask one leads, and stays leader as long as it asks
+	// in time.
+	Lead(ctx context.Context, job, node string, now time.Time, term time.Duration) (leads bool, err error)
+	// Resign gives job up, if node leads it.
+	Resign(ctx context.Context, job, node string) error
+
 	Close() error
 }
 
@@ -77,10 +89,13 @@ func Run(t *testing.T, h Harness) {
 		{"MemoryOfTheStore", testStoreMemory},
 		{"AbandonedWrites", testAbandonedWrites},
 		{"Keyring", testKeyring},
+		{"OneLeads", testLead},
+		{"Writable", testWritable},
 		{"Subscriptions", testSubscriptions},
 		{"OpenCampaigns", testOpenCampaigns},
 		{"Followed", testFollowed},
 		{"CorrectionCancels", testCancel},
+		{"ErrorUnderWay", testErrorUnderWay},
 		{"Lanes", testLanes},
 		{"StopAndResume", testStop},
 		{"EveryStandingSubscription", testEveryStanding},

@@ -9,13 +9,14 @@ import (
 	"testing"
 	"time"
 
+	"crier/engine/redis/redistest"
 	"crier/news"
 	"crier/push"
 )
 
 // BenchmarkAppend is one editor's append, on a server that syncs each.
 func BenchmarkAppend(b *testing.B) {
-	e := openTest(b, startServer(b).url(), Options{})
+	e := openTest(b, redistest.Start(b).URL(), Options{})
 	took := make([]time.Duration, 0, b.N)
 	for i := 0; b.Loop(); i++ {
 		began := time.Now()
@@ -29,8 +30,8 @@ func BenchmarkAppend(b *testing.B) {
 
 // BenchmarkWake is from the call of Append to the hint on another node.
 func BenchmarkWake(b *testing.B) {
-	s := startServer(b)
-	e, other := openTest(b, s.url(), Options{}), openTest(b, s.url(), Options{})
+	s := redistest.Start(b)
+	e, other := openTest(b, s.URL(), Options{}), openTest(b, s.URL(), Options{})
 	hints, stop := other.Wake()
 	defer stop()
 	for i := 0; b.Loop(); i++ {
@@ -44,10 +45,10 @@ func BenchmarkWake(b *testing.B) {
 }
 
 // populate keeps n subscriptions, without waiting for the disk.
-func populate(b *testing.B, s *testServer, e *Engine, n int) {
+func populate(b *testing.B, s *redistest.Server, e *Engine, n int) {
 	b.Helper()
-	s.say(b, "CONFIG", "SET", "appendfsync", "no")
-	defer s.say(b, "CONFIG", "SET", "appendfsync", "always")
+	s.Say(b, "CONFIG", "SET", "appendfsync", "no")
+	defer s.Say(b, "CONFIG", "SET", "appendfsync", "always")
 	var all sync.WaitGroup
 	for k := range 32 {
 		all.Go(func() {
@@ -66,8 +67,8 @@ func populate(b *testing.B, s *testServer, e *Engine, n int) {
 // workers on two nodes, in pages as push has them.
 func BenchmarkCampaign(b *testing.B) {
 	const n, page = 100_000, 256
-	s := startServer(b)
-	nodes := []*Engine{openTest(b, s.url(), Options{}), openTest(b, s.url(), Options{})}
+	s := redistest.Start(b)
+	nodes := []*Engine{openTest(b, s.URL(), Options{}), openTest(b, s.URL(), Options{})}
 	e := nodes[0]
 	before := used(b, s)
 	populate(b, s, e, n)
@@ -126,9 +127,9 @@ func walk(ctx context.Context, e *Engine, page int) error {
 
 // BenchmarkItems tells the bytes that an item of two versions takes.
 func BenchmarkItems(b *testing.B) {
-	s := startServer(b)
-	e := openTest(b, s.url(), Options{})
-	s.say(b, "CONFIG", "SET", "appendfsync", "no")
+	s := redistest.Start(b)
+	e := openTest(b, s.URL(), Options{})
+	s.Say(b, "CONFIG", "SET", "appendfsync", "no")
 	before := used(b, s)
 	n := 0
 	for ; b.Loop(); n++ {
@@ -139,7 +140,7 @@ func BenchmarkItems(b *testing.B) {
 		mustAppend(b, e, news.Key{}, d)
 	}
 	all := used(b, s) - before
-	c := s.client(b)
+	c := s.Client(b)
 	names, err := c.Keys(b.Context(), e.keys.call("*")).Result()
 	if err != nil {
 		b.Fatal(err)
@@ -153,9 +154,9 @@ func BenchmarkItems(b *testing.B) {
 }
 
 // used is the memory that the server's data takes.
-func used(b *testing.B, s *testServer) (n int64) {
+func used(b *testing.B, s *redistest.Server) (n int64) {
 	b.Helper()
-	for line := range strings.Lines(s.say(b, "INFO", "memory").(string)) {
+	for line := range strings.Lines(s.Say(b, "INFO", "memory").(string)) {
 		if _, err := fmt.Sscanf(line, "used_memory_dataset:%d", &n); err == nil {
 			return n
 		}

@@ -4,113 +4,23 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
-	"strconv"
-	"strings"
 	"testing"
 	"time"
 
+	"crier/engine/redis/redistest"
 	"crier/news"
 	"crier/push"
 )
-
-// testCluster is a Cluster of three masters on ports of the loopback.
-type testCluster struct {
-	nodes []*testServer
-	ports []int
-}
-
-func startCluster(t testing.TB) *testCluster {
-	t.Helper()
-	c := &testCluster{}
-	for range 3 {
-		port, bus := freePort(t), freePort(t)
-		c.ports = append(c.ports, port)
-		c.nodes = append(c.nodes, startServer(t, "--port", strconv.Itoa(port), "--bind", "127.0.0.1", "--cluster-enabled", "yes",
-			"--cluster-port", strconv.Itoa(bus), "--cluster-node-timeout", "2000"))
-		c.meet(t, len(c.nodes)-1, bus)
-	}
-	for i, n := range c.nodes {
-		n.say(t, "CLUSTER", "ADDSLOTSRANGE", i*16384/3, (i+1)*16384/3-1)
-	}
-	c.agree(t)
-	return c
-}
-
-// meet has the nth node meet the first.
-func (c *testCluster) meet(t testing.TB, n, bus int) {
-	t.Helper()
-	if n > 0 {
-		c.nodes[0].say(t, "CLUSTER", "MEET", "127.0.0.1", c.ports[n], bus)
-	}
-}
-
-// agree returns when every node knows where all slots are.
-func (c *testCluster) agree(t testing.TB) {
-	t.Helper()
-	for deadline := time.Now().Add(30 * time.Second); ; {
-		agreed := 0
-		for _, n := range c.nodes {
-			info := fmt.Sprint(n.say(t, "CLUSTER", "INFO"))
-			if strings.Contains(info, "cluster_state:ok") && strings.Contains(info, "cluster_size:3") {
-				agreed++
-			}
-		}
-		if agreed == len(c.nodes) {
-			return
-		}
-		if time.Now().After(deadline) {
-			t.Fatal("the cluster does not come up")
-		}
-		<-time.After(10 * time.Millisecond)
-	}
-}
-
-func (c *testCluster) url() string {
-	return fmt.Sprintf("redis+cluster://127.0.0.1:%d,127.0.0.1:%d", c.ports[0], c.ports[1])
-}
-
-func (c *testCluster) save(t testing.TB) func(testing.TB) {
-	t.Helper()
-	var restores []func(testing.TB)
-	for _, n := range c.nodes {
-		restores = append(restores, n.save(t))
-	}
-	return func(t testing.TB) {
-		t.Helper()
-		for _, restore := range restores {
-			restore(t)
-		}
-		c.agree(t)
-	}
-}
-
-func freePort(t testing.TB) int {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = l.Close() }()
-	return l.Addr().(*net.TCPAddr).Port
-}
 
 // TestClusterMove moves the log's slot to another master, key by key, while
 // entries are appended and followed and campaigns are sent. Nothing is lost,
 // no count is off and the epoch stays.
 func TestClusterMove(t *testing.T) {
-	c := startCluster(t)
-	a, b := openTest(t, c.url(), Options{}), openTest(t, c.url(), Options{})
+	c := redistest.StartCluster(t)
+	a, b := openTest(t, c.URL(), Options{}), openTest(t, c.URL(), Options{})
 	ctx := t.Context()
 	epoch := head(t, a).Epoch
 	mustAppend(t, a, news.Key{}, testDraft("n0"))
-
-	slot := c.nodes[0].say(t, "CLUSTER", "KEYSLOT", a.keys.log).(int64)
-	from, to := c.owner(t, slot), 0
-	if from == 0 {
-		to = 1
-	}
-	ids := [2]string{fmt.Sprint(c.nodes[from].say(t, "CLUSTER", "MYID")), fmt.Sprint(c.nodes[to].say(t, "CLUSTER", "MYID"))}
 
 	const total, subscriptions = 200, 30
 	for i := range subscriptions {
@@ -164,18 +74,7 @@ func TestClusterMove(t *testing.T) {
 	}()
 
 	<-moving
-	c.nodes[to].say(t, "CLUSTER", "SETSLOT", slot, "IMPORTING", ids[0])
-	c.nodes[from].say(t, "CLUSTER", "SETSLOT", slot, "MIGRATING", ids[1])
-	for {
-		keys := c.nodes[from].say(t, "CLUSTER", "GETKEYSINSLOT", slot, 1).([]any)
-		if len(keys) == 0 {
-			break
-		}
-		c.nodes[from].say(t, append([]any{"MIGRATE", "127.0.0.1", c.ports[to], "", 0, 5000, "KEYS"}, keys...)...)
-	}
-	for _, n := range []int{to, from, 3 - from - to} {
-		c.nodes[n].say(t, "CLUSTER", "SETSLOT", slot, "NODE", ids[1])
-	}
+	c.Move(t, a.keys.log)
 	err := <-followed
 	close(stop)
 	for _, err := range []error{<-appended, err, <-sent} {
@@ -184,7 +83,7 @@ func TestClusterMove(t *testing.T) {
 		}
 	}
 	// A new node finds a server it does not know, and asks those that do.
-	n := openTest(t, c.url(), Options{})
+	n := openTest(t, c.URL(), Options{})
 	for _, e := range []*Engine{a, b, n} {
 		if got := head(t, e); got != (news.Cursor{Epoch: epoch, Offset: total}) {
 			t.Errorf("head %q after the move; the epoch was %s", got, epoch)
@@ -286,15 +185,4 @@ func checkSent(ctx context.Context, e *Engine, audience int64) error {
 		return fmt.Errorf("%d campaigns", len(cs))
 	}
 	return nil
-}
-
-func (c *testCluster) owner(t testing.TB, slot int64) int {
-	t.Helper()
-	for i := range c.nodes {
-		if slot >= int64(i*16384/3) && slot < int64((i+1)*16384/3) {
-			return i
-		}
-	}
-	t.Fatalf("slot %d is nobody's", slot)
-	return 0
 }

@@ -7,28 +7,29 @@ import (
 	"testing"
 
 	"crier/engine/enginetest"
+	"crier/engine/redis/redistest"
 )
 
 // TestConformance has three nodes on one server.
 func TestConformance(t *testing.T) {
-	var s *testServer
+	var s *redistest.Server
 	enginetest.Run(t, harness(func() string {
 		if s == nil {
-			s = startServer(t)
+			s = redistest.Start(t)
 		}
-		return s.url()
-	}, func(t testing.TB) func(testing.TB) { return s.save(t) }))
+		return s.URL()
+	}, func(t testing.TB) func(testing.TB) { return s.Save(t) }))
 }
 
 // TestClusterConformance has three nodes on a Cluster of three masters.
 func TestClusterConformance(t *testing.T) {
-	var c *testCluster
+	var c *redistest.Cluster
 	enginetest.Run(t, harness(func() string {
 		if c == nil {
-			c = startCluster(t)
+			c = redistest.StartCluster(t)
 		}
-		return c.url()
-	}, func(t testing.TB) func(testing.TB) { return c.save(t) }))
+		return c.URL()
+	}, func(t testing.TB) func(testing.TB) { return c.Save(t) }))
 }
 
 // harness gives each store a prefix of its own. up starts the servers when it

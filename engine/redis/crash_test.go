@@ -4,6 +4,7 @@ import (
 	"testing"
 	"time"
 
+	"crier/engine/redis/redistest"
 	"crier/news"
 	"crier/push"
 )
@@ -13,8 +14,8 @@ import (
 // meanwhile stays.
 func TestCrashBeforeRemoval(t *testing.T) {
 	ctx := t.Context()
-	s := startServer(t)
-	e, other := openTest(t, s.url(), Options{}), openTest(t, s.url(), Options{})
+	s := redistest.Start(t)
+	e, other := openTest(t, s.URL(), Options{}), openTest(t, s.URL(), Options{})
 	for i := range 4 {
 		if _, err := e.PutSubscription(ctx, testSubscription(i)); err != nil {
 			t.Fatal(err)
@@ -50,7 +51,7 @@ func TestCrashBeforeRemoval(t *testing.T) {
 			t.Errorf("subscription %d: %v", i, err)
 		}
 	}
-	if n := s.say(t, "SCARD", e.keys.removals()); n != int64(0) {
+	if n := s.Say(t, "SCARD", e.keys.removals()); n != int64(0) {
 		t.Errorf("%v removals are still written down", n)
 	}
 }
@@ -59,8 +60,8 @@ func TestCrashBeforeRemoval(t *testing.T) {
 // marked. The retry is not given out when it is due, and is counted.
 func TestCrashBeforeDeparture(t *testing.T) {
 	ctx := t.Context()
-	s := startServer(t)
-	e := openTest(t, s.url(), Options{})
+	s := redistest.Start(t)
+	e := openTest(t, s.URL(), Options{})
 	for i := range 3 {
 		if _, err := e.PutSubscription(ctx, testSubscription(i)); err != nil {
 			t.Fatal(err)
@@ -82,7 +83,7 @@ func TestCrashBeforeDeparture(t *testing.T) {
 		t.Fatal(err)
 	}
 	for i := range 3 {
-		s.say(t, "DEL", e.keys.shardOf(testSubscription(i).ID))
+		s.Say(t, "DEL", e.keys.shardOf(testSubscription(i).ID))
 	}
 	page, err := e.Deliveries(ctx, l, testTime.Add(time.Minute), 2)
 	if err != nil || len(page.Deliveries) != 0 {

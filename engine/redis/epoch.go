@@ -6,6 +6,7 @@ import (
 	"sync"
 	"time"
 
+	"crier/engine"
 	"crier/news"
 )
 
@@ -68,6 +69,12 @@ func (e *Engine) tell(had, has seen, why string) {
 		"server", e.name, "had", had.cursor().String(), "has", has.cursor().String(), "because", why)
 }
 
+// newer is the refusal of keys that a newer version has changed, which it may
+// have done while we run.
+func (e *Engine) newer(has string) error {
+	return fmt.Errorf("the keys of %s have schema %s, this Crier knows %d: %w", e.keys.log, has, schema, ErrNewer)
+}
+
 // head is the head in a script's answer.
 func (r *reply) head() seen {
 	s := seen{epoch: r.text()}
@@ -127,10 +134,13 @@ const restarted = "restarted"
 // restarted: the log gets a new epoch then.
 func (e *Engine) tryReckon(ctx context.Context, distrust bool) (verdict string, err error) {
 	sent := e.sight.now()
-	r := newReply(e.run(ctx, e.scripts.reckon, []string{e.keys.log, e.keys.entries()}, sent.args(news.NewEpoch(), schema, distrust)...))
+	r := newReply(e.run(ctx, e.scripts.reckon, []string{e.keys.log, e.keys.entries()}, sent.args(news.NewEpoch(), distrust)...))
 	verdict = r.text()
 	if verdict == "newer" {
-		return "", fmt.Errorf("the keys of %s have schema %s, this Crier knows %d: %w", e.keys.log, r.text(), schema, ErrNewer)
+		return "", e.newer(r.text())
+	}
+	if verdict == "moving" {
+		return "", engine.ErrHalfMoved
 	}
 	head := r.head()
 	why := otherNode

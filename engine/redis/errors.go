@@ -33,11 +33,27 @@ var (
 
 var errClosed = fmt.Errorf("%w: the engine is closed", news.ErrUnavailable)
 
-// busy is what a server answers that does not take the command just now. It
-// has not run it: all our scripts declare themselves, so that the server
-// refuses them before their first line.
-var busy = []string{"LOADING ", "READONLY ", "MISCONF ", "OOM ", "CLUSTERDOWN ", "MASTERDOWN ", "NOREPLICAS ", "TRYAGAIN ",
-	"BUSY ", "MOVED ", "ASK ", "NOAUTH ", "WRONGPASS ", "NOPERM ", "ERR max number of clients"}
+// busy is what a server answers that does not take the command just now, and
+// how an operator mends it where it does not pass by itself. The server has
+// not run the command: all our scripts declare themselves, so that it refuses
+// them before their first line.
+var busy = []struct{ answer, mend string }{
+	{"LOADING ", ""},
+	{"READONLY ", "it is a replica: give the address of its master, or of the sentinels"},
+	{"MISCONF ", "it cannot write to its disk: see its own log"},
+	{"OOM ", "it has reached its maxmemory: raise that, or keep less of the log (--log-age, --log-entries)"},
+	{"CLUSTERDOWN ", "see CLUSTER INFO on its nodes"},
+	{"MASTERDOWN ", ""},
+	{"NOREPLICAS ", "it wants more replicas to be connected (min-replicas-to-write)"},
+	{"TRYAGAIN ", ""},
+	{"BUSY ", "a script of another program holds it up"},
+	{"MOVED ", "it is one of a Cluster: use redis+cluster://"},
+	{"ASK ", ""},
+	{"NOAUTH ", "give user and password in the URL"},
+	{"WRONGPASS ", "mend user and password in the URL"},
+	{"NOPERM ", "let the user have the keys and channels that begin with {crier: (or your prefix), and the commands of the categories read, write, pubsub, connection and scripting, and info, time and wait"},
+	{"ERR max number of clients", "raise its maxclients"},
+}
 
 // answered reports whether err is the server's answer, and whether it says
 // that the command was not taken.
@@ -46,15 +62,33 @@ func answered(err error) (is, refused bool) {
 	if !errors.As(err, &e) {
 		return false, false
 	}
-	if strings.Contains(e.Error(), "non local key") { // its slot is being moved; our scripts look before they write
+	// Its slot is being moved, as 7.0 says it and as later ones do. Our scripts
+	// look before they write.
+	if strings.Contains(e.Error(), "non local key") || strings.Contains(e.Error(), "during rehashing of the slot") {
 		return true, true
 	}
 	for _, b := range busy {
-		if strings.HasPrefix(e.Error(), b) {
+		if strings.HasPrefix(e.Error(), b.answer) {
 			return true, true
 		}
 	}
 	return true, false
+}
+
+// mend is what an operator can do about err, "" if nothing.
+func mend(err error) string {
+	var e redis.Error
+	if errors.As(err, &e) {
+		for _, b := range busy {
+			if strings.HasPrefix(e.Error(), b.answer) {
+				return b.mend
+			}
+		}
+	}
+	if unsent(err) && !errors.Is(err, redis.ErrClosed) {
+		return "is it running, and is the address right?"
+	}
+	return ""
 }
 
 // unsent reports whether err, of one attempt, says that the command never
@@ -89,6 +123,9 @@ func failed(op string, err error) error {
 	case errors.Is(err, redis.ErrClosed):
 		err = errClosed
 	case refused, !is && lost(err):
+		if m := mend(err); m != "" {
+			err = fmt.Errorf("%w (%s)", err, m)
+		}
 		err = fmt.Errorf("%w: %w", news.ErrUnavailable, err)
 	case is && strings.Contains(err.Error(), "WRONGTYPE"):
 		err = fmt.Errorf("%w: %w", ErrForeign, err)

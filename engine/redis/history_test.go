@@ -7,24 +7,25 @@ import (
 	"sync"
 	"testing"
 
+	"crier/engine/redis/redistest"
 	"crier/news"
 )
 
 // TestRestart: a server that is killed and comes back has what it
 // acknowledged, and is vouched for by a node that lived through it.
 func TestRestart(t *testing.T) {
-	s := startServer(t)
-	e := openTest(t, s.url(), Options{})
+	s := redistest.Start(t)
+	e := openTest(t, s.URL(), Options{})
 	r := mustAppend(t, e, news.Key{}, testDraft("n1"))
-	s.kill(t)
+	s.Kill(t)
 	if _, err := e.Append(t.Context(), news.Key{}, testDraft("n2")); !errors.Is(err, news.ErrUnavailable) {
 		t.Fatalf("append without a server: %v", err)
 	}
 	if _, err := e.Since(t.Context(), news.Cursor{}, 1); !errors.Is(err, news.ErrUnavailable) {
 		t.Fatalf("read without a server: %v", err)
 	}
-	s.start(t)
-	n := openTest(t, s.url(), Options{})
+	s.Start(t)
+	n := openTest(t, s.URL(), Options{})
 	for _, e := range []*Engine{n, e} {
 		if got := head(t, e); got != r.Cursor {
 			t.Fatalf("head %q after a restart, %q before", got, r.Cursor)
@@ -37,15 +38,15 @@ func TestRestart(t *testing.T) {
 
 // TestUnwitnessedRestart: nobody can say what the server had before.
 func TestUnwitnessedRestart(t *testing.T) {
-	s := startServer(t)
-	e := openTest(t, s.url(), Options{})
+	s := redistest.Start(t)
+	e := openTest(t, s.URL(), Options{})
 	r := mustAppend(t, e, news.Key{}, testDraft("n1"))
 	if err := e.Close(); err != nil {
 		t.Fatal(err)
 	}
-	s.kill(t)
-	s.start(t)
-	n := openTest(t, s.url(), Options{})
+	s.Kill(t)
+	s.Start(t)
+	n := openTest(t, s.URL(), Options{})
 	if got := head(t, n); got.Epoch == r.Cursor.Epoch || got.Offset != 1 {
 		t.Fatalf("head %q, before the restart %q", got, r.Cursor)
 	}
@@ -57,12 +58,12 @@ func TestUnwitnessedRestart(t *testing.T) {
 // TestLostTail restores an older state under living nodes. All of them get
 // the same new epoch, each tells its operator, and followers are told.
 func TestLostTail(t *testing.T) {
-	s := startServer(t)
+	s := redistest.Start(t)
 	var said lines
 	o := Options{Logger: slog.New(slog.NewTextHandler(&said, nil))}
-	nodes := []*Engine{openTest(t, s.url(), o), openTest(t, s.url(), o), openTest(t, s.url(), o)}
+	nodes := []*Engine{openTest(t, s.URL(), o), openTest(t, s.URL(), o), openTest(t, s.URL(), o)}
 	mustAppend(t, nodes[0], news.Key{}, testDraft("n1"))
-	restore := s.save(t)
+	restore := s.Save(t)
 	was := mustAppend(t, nodes[0], news.Key{}, testDraft("n2")).Cursor
 
 	followed := make(chan error, len(nodes))
@@ -108,8 +109,8 @@ func TestLostTail(t *testing.T) {
 // TestOtherTail: an entry was lost and its offset given to another before the
 // node that had seen it looks again.
 func TestOtherTail(t *testing.T) {
-	s := startServer(t)
-	e := openTest(t, s.url(), Options{})
+	s := redistest.Start(t)
+	e := openTest(t, s.URL(), Options{})
 	mustAppend(t, e, news.Key{}, testDraft("n1"))
 	was := mustAppend(t, e, news.Key{}, testDraft("n2")).Cursor
 	mustAppend(t, e, news.Key{}, testDraft("n3"))
@@ -127,13 +128,13 @@ func TestOtherTail(t *testing.T) {
 
 // TestFlushAll: everything is gone, under living nodes.
 func TestFlushAll(t *testing.T) {
-	s := startServer(t)
-	e, other := openTest(t, s.url(), Options{}), openTest(t, s.url(), Options{})
+	s := redistest.Start(t)
+	e, other := openTest(t, s.URL(), Options{}), openTest(t, s.URL(), Options{})
 	was := mustAppend(t, e, news.Key{}, testDraft("n1")).Cursor
 	if _, err := e.PutSubscription(t.Context(), testSubscription(1)); err != nil {
 		t.Fatal(err)
 	}
-	s.say(t, "FLUSHALL")
+	s.Say(t, "FLUSHALL")
 	if _, err := e.Since(t.Context(), was, 1); !errors.Is(err, news.ErrCursorLost) {
 		t.Fatalf("after everything was lost: %v", err)
 	}

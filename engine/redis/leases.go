@@ -26,7 +26,11 @@ func (e *Engine) Claim(ctx context.Context, worker string, now time.Time, lease 
 func (e *Engine) claim(ctx context.Context, worker string, now, ends time.Time) (l push.Lease, ok bool, err error) {
 	for {
 		r := newReply(e.once(ctx, e.scripts.claim, []string{e.keys.log}, worker, at(now), at(ends)))
-		verdict, removals := r.text(), r.number()
+		verdict := r.text()
+		if verdict == "newer" {
+			return l, false, e.newer(r.text())
+		}
+		removals := r.number()
 		if r.err != nil {
 			return l, false, r.err
 		}

@@ -121,6 +121,7 @@ func (e *Engine) tryAppend(ctx context.Context, a appending) (r news.Receipt, re
 			return r, false, news.ErrNoItem
 		case "appended", "replayed":
 			epoch, packed := rep.text(), rep.text()
+			own := verdict == "appended" || rep.text() == a.mark // by an attempt whose answer was lost
 			if rep.err != nil {
 				return r, false, rep.err
 			}
@@ -133,7 +134,7 @@ func (e *Engine) tryAppend(ctx context.Context, a appending) (r news.Receipt, re
 			if verdict == "appended" {
 				e.learn(sent, seen{epoch, entry.Offset, a.mark}, otherNode)
 			}
-			return news.Receipt{Entry: entry, Cursor: news.Cursor{Epoch: epoch, Offset: entry.Offset}, Replayed: verdict == "replayed"}, false, nil
+			return news.Receipt{Entry: entry, Cursor: news.Cursor{Epoch: epoch, Offset: entry.Offset}, Replayed: !own}, false, nil
 		default:
 			return r, false, fmt.Errorf("the script answered %.40q", verdict)
 		}
@@ -206,11 +207,24 @@ func (e *Engine) since(ctx context.Context, from news.Cursor, limit int) (out []
 
 // Head implements news.Log.
 func (e *Engine) Head(ctx context.Context) (news.Cursor, error) {
-	_, head, _, err := e.view(ctx, func(ctx context.Context, sent seen) (any, error) {
-		return e.run(ctx, e.scripts.head, []string{e.keys.log}, sent.args()...)
-	})
+	head, err := e.head(ctx, e.scripts.head)
 	if err != nil {
 		return news.Cursor{}, failed("read the log's head", err)
 	}
 	return head.cursor(), nil
+}
+
+// Writable is nil if an append would be taken just now, and else says why not.
+func (e *Engine) Writable(ctx context.Context) error {
+	if _, err := e.head(ctx, e.scripts.writable); err != nil {
+		return failed("write the log", err)
+	}
+	return nil
+}
+
+func (e *Engine) head(ctx context.Context, s *redis.Script) (seen, error) {
+	_, head, _, err := e.view(ctx, func(ctx context.Context, sent seen) (any, error) {
+		return e.run(ctx, s, []string{e.keys.log}, sent.args()...)
+	})
+	return head, err
 }

@@ -97,9 +97,21 @@ func (e *Engine) Stats() Stats {
 //
 // with go-redis's options (dial_timeout, pool_size, …) as query parameters;
 // rediss+sentinel:// and rediss+cluster:// use TLS. Errors: ErrAddress,
-// ErrPrefix, ErrTooOld, ErrReplica, ErrEvicts, ErrForeign, ErrNewer. Close the
-// engine when done.
+// ErrPrefix, ErrTooOld, ErrReplica, ErrEvicts, ErrForeign, ErrNewer,
+// engine.ErrHalfMoved. Close the engine when done.
 func Open(ctx context.Context, address string, o Options) (*Engine, error) {
+	e, err := connect(address, o)
+	if err != nil {
+		return nil, fmt.Errorf("open redis: %w", err)
+	}
+	if err := e.start(ctx); err != nil {
+		return nil, errors.Join(failed("open "+e.name, err), e.client.Close())
+	}
+	return e, nil
+}
+
+// connect makes an engine that has neither looked at the server nor listens.
+func connect(address string, o Options) (*Engine, error) {
 	if o.Prefix == "" {
 		o.Prefix = "crier"
 	}
@@ -110,23 +122,20 @@ func Open(ctx context.Context, address string, o Options) (*Engine, error) {
 		o.Now = time.Now
 	}
 	if !prefixes.MatchString(o.Prefix) {
-		return nil, fmt.Errorf("open redis: prefix %.60q: %w", o.Prefix, ErrPrefix)
+		return nil, fmt.Errorf("prefix %.60q: %w", o.Prefix, ErrPrefix)
 	}
 	// go-redis writes to standard error, for the whole process, what it also
 	// returns: it is for us to log it, and once.
 	logging.Disable()
 	s, err := dial(address, o)
 	if err != nil {
-		return nil, fmt.Errorf("open redis: %w", err)
+		return nil, err
 	}
 	e := &Engine{
 		client: s.client, name: s.name, log: o.Logger, now: o.Now, scripts: loadScripts(),
 		waits: waits{replicas: o.Replicas, synced: o.Synced}, keys: newKeys(o.Prefix, s.db), ended: make(chan struct{}),
 	}
 	e.close = sync.OnceValue(e.shut)
-	if err := e.start(ctx); err != nil {
-		return nil, errors.Join(failed("open "+e.name, err), s.client.Close())
-	}
 	return e, nil
 }
 

@@ -17,6 +17,7 @@ import (
 	"testing"
 	"time"
 
+	"crier/engine/redis/redistest"
 	"crier/news"
 )
 
@@ -73,7 +74,7 @@ func TestAddresses(t *testing.T) {
 // TestRefusals opens servers that cannot be trusted with a log, or do not
 // trust us.
 func TestRefusals(t *testing.T) {
-	s := startServer(t)
+	s := redistest.Start(t)
 	for _, c := range []struct {
 		name     string
 		do, undo [][]any
@@ -89,20 +90,20 @@ func TestRefusals(t *testing.T) {
 		{"password", [][]any{{"ACL", "SETUSER", "default", "resetpass", ">secret"}}, nil, news.ErrUnavailable, "NOAUTH"},
 	} {
 		for _, args := range c.do {
-			s.say(t, args...)
+			s.Say(t, args...)
 		}
-		if _, err := Open(t.Context(), s.url(), Options{}); !errors.Is(err, c.err) || !strings.Contains(err.Error(), c.says) {
+		if _, err := Open(t.Context(), s.URL(), Options{}); !errors.Is(err, c.err) || !strings.Contains(err.Error(), c.says) {
 			t.Errorf("%s: %v", c.name, err)
 		}
 		for _, args := range c.undo {
-			s.say(t, args...)
+			s.Say(t, args...)
 		}
 	}
-	wrong := strings.Replace(s.url(), "unix://", "unix://:guess@", 1)
+	wrong := strings.Replace(s.URL(), "unix://", "unix://:guess@", 1)
 	if _, err := Open(t.Context(), wrong, Options{}); !errors.Is(err, news.ErrUnavailable) || !strings.Contains(err.Error(), "WRONGPASS") || strings.Contains(err.Error(), "guess") {
 		t.Errorf("wrong password: %v", err)
 	}
-	openTest(t, strings.Replace(s.url(), "unix://", "unix://:secret@", 1), Options{})
+	openTest(t, strings.Replace(s.URL(), "unix://", "unix://:secret@", 1), Options{})
 	if _, err := Open(t.Context(), "unix://"+filepath.Join(t.TempDir(), "none"), Options{}); !errors.Is(err, news.ErrUnavailable) {
 		t.Errorf("no server: %v", err)
 	}
@@ -110,13 +111,13 @@ func TestRefusals(t *testing.T) {
 
 // TestLateForeigner: a key of another program appears while we run.
 func TestLateForeigner(t *testing.T) {
-	s := startServer(t)
-	e := openTest(t, s.url(), Options{})
-	s.say(t, "SET", e.keys.live(), "x")
+	s := redistest.Start(t)
+	e := openTest(t, s.URL(), Options{})
+	s.Say(t, "SET", e.keys.live(), "x")
 	if _, err := e.Append(t.Context(), news.Key{}, testDraft("n1")); !errors.Is(err, ErrForeign) {
 		t.Fatalf("append over a foreign key: %v", err)
 	}
-	s.say(t, "DEL", e.keys.live())
+	s.Say(t, "DEL", e.keys.live())
 	if r := mustAppend(t, e, news.Key{}, testDraft("n1")); r.Cursor.Offset != 1 {
 		t.Fatalf("the refused append left a trace: %+v", r)
 	}
@@ -124,17 +125,17 @@ func TestLateForeigner(t *testing.T) {
 
 // TestPermissions has a user who may touch our keys and channel only.
 func TestPermissions(t *testing.T) {
-	s := startServer(t)
-	s.say(t, "ACL", "SETUSER", "crier", "on", ">secret", "resetkeys", "resetchannels", "-@all",
+	s := redistest.Start(t)
+	s.Say(t, "ACL", "SETUSER", "crier", "on", ">secret", "resetkeys", "resetchannels", "-@all",
 		"~{crier:*", "&{crier:*", "+@read", "+@write", "+@pubsub", "+@connection", "+@scripting", "+info", "+time", "+wait", "-flushall", "-flushdb")
-	e := openTest(t, strings.Replace(s.url(), "unix://", "unix://crier:secret@", 1), Options{})
+	e := openTest(t, strings.Replace(s.URL(), "unix://", "unix://crier:secret@", 1), Options{})
 	exercise(t, e, func() {})
 }
 
 // TestPrefixes: two sites on one server know nothing of each other.
 func TestPrefixes(t *testing.T) {
-	s := startServer(t)
-	a, b := openTest(t, s.url(), Options{Prefix: "a"}), openTest(t, s.url(), Options{Prefix: "b"})
+	s := redistest.Start(t)
+	a, b := openTest(t, s.URL(), Options{Prefix: "a"}), openTest(t, s.URL(), Options{Prefix: "b"})
 	mustAppend(t, a, news.Key{Value: "k"}, testDraft("n1"))
 	if got := head(t, b); got.Offset != 0 || got.Epoch == head(t, a).Epoch {
 		t.Fatalf("the other site's head is %q", got)
@@ -145,8 +146,8 @@ func TestPrefixes(t *testing.T) {
 }
 
 func TestClosed(t *testing.T) {
-	s := startServer(t)
-	e := openTest(t, s.url(), Options{})
+	s := redistest.Start(t)
+	e := openTest(t, s.URL(), Options{})
 	for range 2 {
 		if err := e.Close(); err != nil {
 			t.Fatal(err)
@@ -162,8 +163,8 @@ func TestClosed(t *testing.T) {
 
 func TestTLS(t *testing.T) {
 	cert, key, roots := makeCertificate(t)
-	port := freePort(t)
-	startServer(t, "--tls-port", fmt.Sprint(port), "--bind", "127.0.0.1", "--tls-cert-file", cert, "--tls-key-file", key, "--tls-auth-clients", "no", "--tls-ca-cert-file", cert)
+	port := redistest.FreePort(t)
+	redistest.Start(t, "--tls-port", fmt.Sprint(port), "--bind", "127.0.0.1", "--tls-cert-file", cert, "--tls-key-file", key, "--tls-auth-clients", "no", "--tls-ca-cert-file", cert)
 	url := fmt.Sprintf("rediss://127.0.0.1:%d", port)
 	if _, err := Open(t.Context(), url, Options{}); !errors.As(err, new(*tls.CertificateVerificationError)) {
 		t.Fatalf("a certificate that nobody vouches for: %v", err)

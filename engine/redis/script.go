@@ -2,6 +2,7 @@ package redis
 
 import (
 	"embed"
+	"strconv"
 	"strings"
 
 	"github.com/redis/go-redis/v9"
@@ -13,16 +14,17 @@ var lua embed.FS
 // scripts are all that we have the server run. Each begins with a shebang, by
 // which the server knows before its first line whether it may run it.
 type scripts struct {
-	append, since, head, front, items, reckon, trim   *redis.Script
+	append, since, head, writable                     *redis.Script
+	front, items, reckon, trim                        *redis.Script
 	putSubscription, removeSubscription               *redis.Script
 	depart, openCampaigns, claim, page, checkpoint    *redis.Script
 	release, nextDue, report, receipt, expectReceipts *redis.Script
-	putKey, keyHolder, revokeKey                      *redis.Script
+	putKey, keyHolder, revokeKey, lead, resign        *redis.Script
 }
 
 func loadScripts() scripts {
 	return scripts{
-		append: script("append", "standing"), since: script("since", "standing"), head: script("head", "standing"),
+		append: script("append", "standing"), since: script("since", "standing"), head: script("head", "standing"), writable: script("writable", "standing"),
 		front: script("front", "standing", "newest"), items: script("items", "newest"),
 		reckon: script("reckon", "standing"), trim: script("trim"),
 		putSubscription: script("putsub"), removeSubscription: script("removesub"),
@@ -30,13 +32,15 @@ func loadScripts() scripts {
 		claim: script("claim", "ranges"), page: script("page"), checkpoint: script("checkpoint", "ranges"),
 		release: script("release", "ranges"), nextDue: script("nextdue"), report: script("report"), receipt: script("receipt"), expectReceipts: script("expectreceipts"),
 		putKey: script("putkey"), keyHolder: script("keyholder"), revokeKey: script("revokekey"),
+		lead: script("lead"), resign: script("resign"),
 	}
 }
 
-// script is the file with the files it uses put in after its shebang.
+// script is the file with the files it uses, and the schema that we know, put
+// in after its shebang.
 func script(name string, uses ...string) *redis.Script {
 	shebang, body, _ := strings.Cut(file(name), "\n")
-	parts := []string{shebang}
+	parts := []string{shebang, "local SCHEMA = " + strconv.Itoa(schema)}
 	for _, u := range uses {
 		parts = append(parts, file(u))
 	}

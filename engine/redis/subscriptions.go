@@ -2,7 +2,7 @@ package redis
 
 import (
 	"context"
-	"errors"
+	"strconv"
 
 	"crier/push"
 
@@ -35,15 +35,25 @@ func (e *Engine) putSubscription(ctx context.Context, s push.Subscription) (crea
 
 // lastCampaign is the number of the last campaign that was opened.
 func (e *Engine) lastCampaign(ctx context.Context) (int64, error) {
-	n, err := again(ctx, e, func(ctx context.Context) (int64, error) {
-		return e.client.HGet(ctx, e.keys.log, "campaigns").Int64()
+	l, err := again(ctx, e, func(ctx context.Context) (l struct {
+		Campaigns *int64 `redis:"campaigns"`
+		Schema    int    `redis:"schema"`
+	}, err error) {
+		err = e.client.HMGet(ctx, e.keys.log, "campaigns", "schema").Scan(&l)
+		return l, err
 	})
-	if errors.Is(err, redis.Nil) { // the log is gone: make it anew
-		if err = e.reckon(ctx); err == nil {
-			return e.lastCampaign(ctx)
-		}
+	switch {
+	case err != nil:
+		return 0, err
+	case l.Schema > schema:
+		return 0, e.newer(strconv.Itoa(l.Schema))
+	case l.Campaigns != nil:
+		return *l.Campaigns, nil
 	}
-	return n, err
+	if err := e.reckon(ctx); err != nil { // the log is gone: it is made anew
+		return 0, err
+	}
+	return e.lastCampaign(ctx)
 }
 
 // DeleteSubscription implements push.Store. A retry that waits for it is

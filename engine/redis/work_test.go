@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"crier/desk"
+	"crier/engine/redis/redistest"
 	"crier/news"
 	"crier/push"
 )
@@ -150,8 +151,8 @@ func exercise(t testing.TB, e *Engine, before func()) {
 // often the campaign is opened, and nothing is left of a token that lost.
 func TestReceiptsKept(t *testing.T) {
 	ctx := t.Context()
-	s := startServer(t)
-	e := openTest(t, s.url(), Options{})
+	s := redistest.Start(t)
+	e := openTest(t, s.URL(), Options{})
 	r := mustAppend(t, e, news.Key{}, testDraft("n1"))
 	c, late := testCampaign(r), testCampaign(r)
 	late.Token = "made up by a slower node"
@@ -160,29 +161,29 @@ func TestReceiptsKept(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if ttl := s.say(t, "TTL", e.keys.receipts(c.Token)); ttl != int64(-1) {
+	if ttl := s.Say(t, "TTL", e.keys.receipts(c.Token)); ttl != int64(-1) {
 		t.Errorf("the counts go after %v s", ttl)
 	}
-	if ttl := s.say(t, "TTL", e.keys.receipts(late.Token)).(int64); ttl < 7*24*3600 || ttl > 9*24*3600 {
+	if ttl := s.Say(t, "TTL", e.keys.receipts(late.Token)).(int64); ttl < 7*24*3600 || ttl > 9*24*3600 {
 		t.Errorf("the counts of no campaign go after %v s", ttl)
 	}
 }
 
 // TestKeysExpire: idempotency keys and those of single calls go by themselves.
 func TestKeysExpire(t *testing.T) {
-	s := startServer(t)
-	e := openTest(t, s.url(), Options{})
+	s := redistest.Start(t)
+	e := openTest(t, s.URL(), Options{})
 	mustAppend(t, e, news.Key{Value: "k"}, testDraft("n1"))
 	mustAppend(t, e, news.Key{}, testDraft("n2"))
 	life := news.KeyLife.Milliseconds()
-	if ttl := s.say(t, "PTTL", e.keys.once("k")).(int64); ttl < life || ttl > life+60_000 {
+	if ttl := s.Say(t, "PTTL", e.keys.once("k")).(int64); ttl < life || ttl > life+60_000 {
 		t.Errorf("a key goes after %d ms", ttl)
 	}
-	calls := s.say(t, "KEYS", e.keys.call("*")).([]any)
+	calls := s.Say(t, "KEYS", e.keys.call("*")).([]any)
 	if len(calls) != 1 {
 		t.Fatalf("%v", calls)
 	}
-	if ttl := s.say(t, "PTTL", calls[0]).(int64); ttl <= 0 || ttl > 15*60_000 {
+	if ttl := s.Say(t, "PTTL", calls[0]).(int64); ttl <= 0 || ttl > 15*60_000 {
 		t.Errorf("a call's key goes after %d ms", ttl)
 	}
 }
@@ -190,7 +191,7 @@ func TestKeysExpire(t *testing.T) {
 // TestTrimByAge has a log of more than one step, and a clock.
 func TestTrimByAge(t *testing.T) {
 	now := testTime
-	e := openTest(t, startServer(t).url(), Options{Now: func() time.Time { return now }})
+	e := openTest(t, redistest.Start(t).URL(), Options{Now: func() time.Time { return now }})
 	const n = 3 * trimStep
 	for i := range n {
 		now = testTime.Add(time.Duration(i) * time.Minute)

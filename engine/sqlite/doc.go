@@ -31,6 +31,12 @@
 // asks the clock itself only to age idempotency keys and entries, see
 // Options.Now.
 //
+// # Moving
+//
+// [OpenSource] and [OpenTarget] are for moving a store, see package engine. A
+// target has another application_id until the move is finished, so that
+// nothing opens it, not even a version that knows of no moves.
+//
 // # Who may block
 //
 // Every method waits for the disk and honours its context. A write whose

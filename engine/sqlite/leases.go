@@ -30,7 +30,7 @@ func claim(ctx context.Context, c *conn, worker string, now, ends int64) (l push
 		return l, false, err
 	}
 	for {
-		r, err := nextRange(ctx, c, now)
+		r, err := nextRange(ctx, c, worker, now)
 		if errors.Is(err, sql.ErrNoRows) {
 			return l, false, nil
 		}
@@ -80,10 +80,13 @@ func (r *rangeRow) dest() []any {
 	return []any{&r.campaign, &r.low, &r.high, &r.position, &r.scanned, &r.token, &r.cancelled}
 }
 
-// nextRange is the range to be claimed first.
-func nextRange(ctx context.Context, c *conn, now int64) (r rangeRow, err error) {
-	err = c.row(ctx, "SELECT "+rangeColumns+` WHERE r.due <= ?1 AND r.ends <= ?1
-		ORDER BY p.cancelled, p.lane DESC, p.seq, r.low LIMIT 1`, []any{now}, r.dest()...)
+// nextRange is the range to be claimed first. One to whose shards another
+// worker may be sending an older campaign of the item is left alone.
+func nextRange(ctx context.Context, c *conn, worker string, now int64) (r rangeRow, err error) {
+	err = c.row(ctx, "SELECT "+rangeColumns+` WHERE r.due <= ?1 AND r.ends <= ?1 AND (p.cancelled OR NOT EXISTS (
+			SELECT 1 FROM ranges o JOIN campaigns q ON q.seq = o.campaign
+			WHERE o.ends > ?1 AND o.worker <> ?2 AND o.low <= r.high AND o.high >= r.low AND q.item = p.item AND q.seq < p.seq))
+		ORDER BY p.cancelled, p.lane DESC, p.seq, r.low LIMIT 1`, []any{now, worker}, r.dest()...)
 	return r, err
 }
 

@@ -231,3 +231,16 @@ func readEntries(ctx context.Context, c *conn, query string, args ...any) ([]new
 	}
 	return out, nil
 }
+
+// Writable is nil if an append would be taken just now, and else says why not:
+// it changes nothing, and writes that to the disk as an append would be.
+func (e *Engine) Writable(ctx context.Context) error {
+	err := e.writer.write(ctx, func(ctx context.Context, c *conn) error {
+		_, err := c.exec(ctx, "UPDATE log SET floor = floor")
+		return err
+	}, nil)
+	if err != nil {
+		return failed("write the log", err)
+	}
+	return nil
+}

@@ -46,6 +46,7 @@ type Engine struct {
 	writer  *writer
 	readers chan *conn // the free ones; nil is one that has yet to be connected
 	bell    news.Doorbell
+	leaders leaders
 	lock    *fileLock // nil when opened beside
 	quit    chan struct{}
 	close   func() error
@@ -59,8 +60,8 @@ var (
 )
 
 // Open opens the data directory dir, made if it is not there, and brings its
-// schema up to date. Errors: ErrInUse, ErrNewer, ErrForeign. Close the engine
-// when done.
+// schema up to date. Errors: ErrInUse, ErrNewer, ErrForeign,
+// engine.ErrHalfMoved. Close the engine when done.
 func Open(ctx context.Context, dir string, o Options) (*Engine, error) {
 	if o.Now == nil {
 		o.Now = time.Now
@@ -84,7 +85,11 @@ func open(ctx context.Context, dir string, o Options) (_ *Engine, err error) {
 	if err != nil && !served {
 		return nil, err
 	}
-	e, err := openFile(ctx, filepath.Join(dir, File), o, !served)
+	want := upToDate
+	if served {
+		want = asIs
+	}
+	e, err := openFile(ctx, filepath.Join(dir, File), o, want)
 	if lock != nil && (err != nil || o.Beside) {
 		err = errors.Join(err, lock.release())
 		lock = nil
@@ -96,10 +101,18 @@ func open(ctx context.Context, dir string, o Options) (_ *Engine, err error) {
 	return e, nil
 }
 
-// openFile opens the database at path. Unless migrate is set it must be there
-// with the schema this package knows.
-func openFile(ctx context.Context, path string, o Options, migrate bool) (_ *Engine, err error) {
-	if err := private(path, migrate); err != nil {
+// wanted is what a database is to be when it has been opened.
+type wanted int
+
+const (
+	asIs     wanted = iota // it is there with the schema this package knows
+	upToDate               // made if it is not there, migrated if it is older
+	halfMove               // made anew, and refused to all others until the move is finished
+)
+
+// openFile opens the database at path.
+func openFile(ctx context.Context, path string, o Options, want wanted) (_ *Engine, err error) {
+	if err := private(path, want != asIs); err != nil {
 		return nil, err
 	}
 	db, err := sql.Open("sqlite", dsn(path, "journal_mode(WAL)", "synchronous(FULL)",
@@ -118,10 +131,13 @@ func openFile(ctx context.Context, path string, o Options, migrate bool) (_ *Eng
 	if err != nil {
 		return nil, err
 	}
-	if migrate {
-		err = bringUp(ctx, wc, migrations())
-	} else {
+	switch want {
+	case asIs:
 		err = expect(ctx, wc, len(migrations()))
+	case upToDate:
+		err = bringUp(ctx, wc, migrations())
+	case halfMove:
+		err = beginMove(ctx, wc)
 	}
 	if err != nil {
 		return nil, err

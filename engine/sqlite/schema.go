@@ -7,12 +7,17 @@ import (
 	"fmt"
 	"io/fs"
 
+	"crier/engine"
 	"crier/news"
 )
 
 // applicationID marks a database as Crier's: "Crie" in ASCII, at byte 68 of
 // the file, where file(1) and others look for it.
 const applicationID = 0x43726965
+
+// movingID marks it as half a move, "Crim", so that nothing opens it, not even
+// a version that knows of no moves.
+const movingID = 0x4372696d
 
 //go:embed schema/*.sql
 var schemaFiles embed.FS
@@ -85,7 +90,7 @@ func expect(ctx context.Context, c *conn, known int) error {
 }
 
 // identify is the version of c's schema: 0 for a database with nothing in it.
-// Errors: ErrForeign, ErrNewer.
+// Errors: ErrForeign, ErrNewer, engine.ErrHalfMoved.
 func identify(ctx context.Context, c *conn, known int) (version int, err error) {
 	var id, tables int
 	for _, q := range []struct {
@@ -103,6 +108,8 @@ func identify(ctx context.Context, c *conn, known int) (version int, err error) 
 	switch {
 	case id == 0 && version == 0 && tables == 0:
 		return 0, nil
+	case id == movingID:
+		return 0, engine.ErrHalfMoved
 	case id != applicationID || version == 0:
 		return 0, ErrForeign
 	case version > known:

@@ -68,24 +68,29 @@ func report(ctx context.Context, c *conn, item string) (out push.Report, err err
 		return out, err
 	}
 	out.Cancelled = r.cancelled
-	t := &out.Tally
-	if err := c.row(ctx, `SELECT audience, accepted, gone, expired, cancelled, retried, throttled, displayed, clicked
-		FROM tallies WHERE campaign = ?`, []any{r.seq}, &t.Audience, &t.Accepted, &t.Gone, &t.Expired, &t.Cancelled,
-		&t.Retried, &t.Throttled, &out.Displayed, &out.Clicked); err != nil {
+	if out.Tally, out.Displayed, out.Clicked, err = readTally(ctx, c, r.seq); err != nil {
 		return out, err
 	}
 	// Receipts may be here before the checkpoint that counts what they are of.
-	out.Displayed, out.Clicked = min(out.Displayed, t.Accepted), min(out.Clicked, t.Accepted)
-	if t.Failed, err = counters[string](ctx, c, "SELECT reason, n FROM failures WHERE campaign = ?", r.seq); err != nil {
-		return out, err
-	}
-	if t.AcceptedAt, err = counters[int](ctx, c, "SELECT tenth, n FROM acceptances WHERE campaign = ?", r.seq); err != nil {
-		return out, err
-	}
+	out.Displayed, out.Clicked = min(out.Displayed, out.Tally.Accepted), min(out.Clicked, out.Tally.Accepted)
 	var left, unscanned int
 	err = c.row(ctx, "SELECT count(*), count(*) FILTER (WHERE scanned = 0) FROM ranges WHERE campaign = ?", []any{r.seq}, &left, &unscanned)
 	out.Scanned, out.Done = unscanned == 0, left == 0
 	return out, err
+}
+
+// readTally is a campaign's counts and its receipts as they were counted.
+func readTally(ctx context.Context, c *conn, campaign int64) (t push.Tally, displayed, clicked int64, err error) {
+	err = c.row(ctx, `SELECT audience, accepted, gone, expired, cancelled, retried, throttled, displayed, clicked
+		FROM tallies WHERE campaign = ?`, []any{campaign}, &t.Audience, &t.Accepted, &t.Gone, &t.Expired, &t.Cancelled,
+		&t.Retried, &t.Throttled, &displayed, &clicked)
+	if err == nil {
+		t.Failed, err = counters[string](ctx, c, "SELECT reason, n FROM failures WHERE campaign = ?", campaign)
+	}
+	if err == nil {
+		t.AcceptedAt, err = counters[int](ctx, c, "SELECT tenth, n FROM acceptances WHERE campaign = ?", campaign)
+	}
+	return t, displayed, clicked, err
 }
 
 // counters reads pairs of a name and a number; nil if there are none.

@@ -13,9 +13,12 @@ if not h then return {'rewound', why} end
 local used = redis.call('GET', key)
 if used then
   if string.sub(used, 1, 32) ~= sum then return {'reused'} end
+  -- Its mark tells a caller whose first answer was lost that the entry is its own.
+  local id = string.match(used, '^%d+', 33) .. '-0'
+  local entry = redis.call('XRANGE', entries, id, id)[1]
   -- A write, so that a WAIT after it waits for what the first call wrote.
   if ARGV[16] == '1' then redis.call('PEXPIRE', key, life) end
-  return {'replayed', h[1], string.sub(used, 33)}
+  return {'replayed', h[1], string.sub(used, 33), entry and entry[2][4] or ''}
 end
 
 local offset = h[2] + 1

@@ -2,14 +2,51 @@
 -- Lends out the range that is to be worked off next.
 -- KEYS log   ARGV worker, now, when the lease ends
 local log = KEYS[1]
+local schema = redis.call('HGET', log, 'schema')
+if schema and tonumber(schema) > SCHEMA then return {'newer', schema} end
 local removals = redis.call('SCARD', log .. ':removals')
 if redis.call('EXISTS', log .. ':stop') == 1 then return {'none', removals} end
+
+-- held is the shards to which other workers may be sending an older campaign
+-- of the item: it has been cancelled, and they have not let go yet.
+local function held(seq, item)
+  local spans = {}
+  for _, older in ipairs(redis.call('ZRANGEBYSCORE', log .. ':active', 2251799813685248, '+inf')) do
+    local c = log .. ':c:' .. older
+    if tonumber(older) < tonumber(seq) and redis.call('HGET', c, 'item') == item then
+      for _, low in ipairs(redis.call('ZRANGEBYSCORE', c .. ':r', '(' .. ARGV[2], '+inf')) do
+        local p = redis.call('HMGET', c .. ':p', low .. '.high', low .. '.ends', low .. '.worker')
+        if tonumber(p[2]) > tonumber(ARGV[2]) and p[3] ~= ARGV[1] then
+          spans[#spans + 1] = {tonumber(low), tonumber(p[1])}
+        end
+      end
+    end
+  end
+  return spans
+end
+
+-- free reports whether a range touches none of the spans.
+local function free(c, low, spans)
+  if not spans[1] then return true end
+  local from, to = tonumber(low), tonumber(redis.call('HGET', c .. ':p', low .. '.high'))
+  for _, s in ipairs(spans) do
+    if s[1] <= to and s[2] >= from then return false end
+  end
+  return true
+end
 
 -- ready is the first range of the first campaign that has one.
 local function ready()
   for _, seq in ipairs(redis.call('ZRANGE', log .. ':active', 0, -1)) do
-    local low = redis.call('ZRANGEBYSCORE', log .. ':c:' .. seq .. ':r', '-inf', ARGV[2], 'LIMIT', 0, 1)[1]
-    if low then return seq, low end
+    local c = log .. ':c:' .. seq
+    local lows = redis.call('ZRANGEBYSCORE', c .. ':r', '-inf', ARGV[2])
+    if lows[1] then
+      local f = redis.call('HMGET', c, 'item', 'cancelled')
+      local spans = f[2] == '1' and {} or held(seq, f[1])
+      for _, low in ipairs(lows) do
+        if free(c, low, spans) then return seq, low end
+      end
+    end
   end
 end
 

@@ -2,13 +2,14 @@
 -- Makes the log if there is none, vouches for a server that has restarted,
 -- and gives the log a new epoch if history was lost.
 -- KEYS log, entries
--- ARGV seen epoch, offset, mark; a new epoch, the schema's number, distrust
+-- ARGV seen epoch, offset, mark; a new epoch, distrust
 local log, entries, epoch = KEYS[1], KEYS[2], ARGV[4]
 local run = string.match(redis.call('INFO', 'server'), 'run_id:(%x+)')
 local t = redis.call('TIME')
 local now = t[1] * 1000 + math.floor(t[2] / 1000)
-local l = redis.call('HMGET', log, 'schema', 'run', 'followed_epoch', 'followed_offset', 'campaigns')
-if l[1] and tonumber(l[1]) > tonumber(ARGV[5]) then return {'newer', l[1]} end
+local l = redis.call('HMGET', log, 'schema', 'run', 'followed_epoch', 'followed_offset', 'campaigns', 'moving')
+if l[6] then return {'moving'} end -- half a move
+if l[1] and tonumber(l[1]) > SCHEMA then return {'newer', l[1]} end
 
 local h, why = standing(log, ARGV[1], ARGV[2], ARGV[3])
 if h then
@@ -17,7 +18,7 @@ if h then
     redis.call('HSET', log, 'run', run)
     return {'stands', h[1], h[2], h[4]}
   end
-  if ARGV[6] ~= '1' then return {'restarted', h[1], h[2], h[4]} end
+  if ARGV[5] ~= '1' then return {'restarted', h[1], h[2], h[4]} end
   why = 'Redis has restarted and nobody is left who could tell whether it lost anything'
 end
 
@@ -38,6 +39,6 @@ if last then -- somebody deleted the head of a log
   head, mark = tonumber(string.match(last[1], '^%d+')), last[2][4]
   floor = tonumber(string.match(redis.call('XRANGE', entries, '-', '+', 'COUNT', 1)[1][1], '^%d+')) - 1
 end
-redis.call('HSET', log, 'schema', ARGV[5], 'epoch', epoch, 'head', head, 'floor', floor, 'mark', mark, 'run', run, 'campaigns', campaigns)
+redis.call('HSET', log, 'schema', SCHEMA, 'epoch', epoch, 'head', head, 'floor', floor, 'mark', mark, 'run', run, 'campaigns', campaigns)
 if ARGV[1] == '' and not last then return {'made', epoch, head, mark} end
 return {'renewed', epoch, head, mark, why}

@@ -2,10 +2,11 @@
 -- knew. The caller's evidence is the last entry it has seen: the epoch, the
 -- offset and the entry's mark. A log of that epoch in which the entry is
 -- missing or bears another mark has lost history. Trimmed entries prove
--- nothing either way. Returns {epoch, head, floor, mark}, or nil and the reason.
+-- nothing either way. Nor is one for us that a newer version has changed. Returns {epoch, head, floor, mark}, or nil and the reason.
 local function standing(log, epoch, offset, mark)
-  local h = redis.call('HMGET', log, 'epoch', 'head', 'floor', 'mark')
+  local h = redis.call('HMGET', log, 'epoch', 'head', 'floor', 'mark', 'schema')
   if not h[1] then return nil, 'the log is gone' end
+  if h[5] and tonumber(h[5]) > SCHEMA then return nil, 'the log has a newer schema' end
   h[2], h[3] = tonumber(h[2]), tonumber(h[3])
   if h[1] ~= epoch then return h end
   local at = tonumber(offset)
