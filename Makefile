@@ -6,7 +6,7 @@ GOLANGCI_LINT := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 GOVULNCHECK := golang.org/x/vuln/cmd/govulncheck@v1.9.0
 
 .DEFAULT_GOAL := help
-.PHONY: help run test deps lint vuln bench e2e check fuzz screenshots
+.PHONY: help run test deps lint vuln bench chaos e2e check fuzz screenshots
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -28,8 +28,11 @@ lint: ## Check form and common faults
 vuln: ## Look for known vulnerabilities in what we depend on
 	$(GO) run $(GOVULNCHECK) ./...
 
-bench: ## Print the figures of the hot paths, with ratios to their references
-	$(GO) test -run '^$$' -bench . -benchtime 2s ./hub/... ./push/... ./engine/...
+bench: deps ## Print the figures of hot paths and engines, with ratios
+	$(GO) test -run '^$$' -bench . -benchtime 2s ./hub/... ./push/... ./engine/... ./cmd/...
+
+chaos: deps ## Kill nodes, Redis and connections for some minutes, and print who missed what
+	$(GO) test -race -count 1 -timeout 30m -v -run Chaos ./cmd/crier/chaos -full
 
 e2e: deps ## Run only the end-to-end tests in real browsers
 	$(GO) test -race -count 1 -timeout 20m ./web/e2e/

@@ -45,7 +45,7 @@ func (c *demoCmd) Run(ctx context.Context, s streams, logger *slog.Logger) (err 
 		return err
 	}
 	c.DrainWindow = min(c.DrainWindow, time.Second) // whoever ends a demo wants it to end
-	return serve(ctx, storeFlags{dataFlag: dataFlag{filepath.Join(dir, "data")}}, c.listenFlags, logger, func(ctx context.Context, base, local string) error {
+	return serve(ctx, serveCmd{storeFlags: storeFlags{dataFlag: dataFlag{filepath.Join(dir, "data")}}, listenFlags: c.listenFlags}, logger, func(ctx context.Context, base, local string) error {
 		fmt.Fprintf(s.out, "\n  The ticker   %s\n  The desk     %s/desk\n  Editor key   %s\n\nHeadlines arrive every %v. Stop with Ctrl-C.\n\n", base, base, key, demoPace)
 		return script.play(ctx, newClient(local, key))
 	})

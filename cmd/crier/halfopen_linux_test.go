@@ -42,7 +42,7 @@ func TestHalfOpenHandshakes(t *testing.T) {
 		_ = program.Process.Signal(syscall.SIGTERM)
 		_ = program.Wait()
 	}()
-	url := listening(t, log)
+	url := listening(t, log).url
 	before := rss(t, program.Process.Pid)
 
 	addr := strings.TrimPrefix(url, "http://")

@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+	"sync"
 	"testing"
 )
 
@@ -34,9 +35,29 @@ func command(t *testing.T, args ...string) (stdout, stderr string, code int) {
 	return out.String(), errs.String(), code
 }
 
+// testNode is a service that runs in this process.
+type testNode struct {
+	url, admin string
+	stop       func() int // ends it in peace and returns its exit code
+	stopped    bool
+	said       func() string // its log so far
+}
+
 // service runs serve, or another command that serves, in this process. stop
 // ends it in peace and returns its exit code.
 func service(t *testing.T, args ...string) (url string, stop func() int) {
+	t.Helper()
+	n := runService(t, args...)
+	return n.url, n.stop
+}
+
+// startNode is service for serve alone, with all that a test may ask of it.
+func startNode(t *testing.T, args ...string) *testNode {
+	t.Helper()
+	return runService(t, append([]string{"serve"}, args...)...)
+}
+
+func runService(t *testing.T, args ...string) *testNode {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	r, w := io.Pipe()
@@ -45,40 +66,69 @@ func service(t *testing.T, args ...string) (url string, stop func() int) {
 		done <- run(ctx, append(args, "--listen", "127.0.0.1:0", "--drain-window", "10ms"), io.Discard, w)
 		_ = w.Close()
 	}()
-	url = listening(t, r)
-	stopped := false
-	stop = func() int {
-		if stopped {
+	n := listening(t, r)
+	n.stop = func() int {
+		if n.stopped {
 			return 0
 		}
-		stopped = true
+		n.stopped = true
 		cancel()
 		return <-done
 	}
-	t.Cleanup(func() { stop() })
-	return url, stop
+	t.Cleanup(func() { n.stop() })
+	return n
 }
+
+var (
+	publicLine = regexp.MustCompile(`msg=listening .*url=(\S+)`)
+	adminLine  = regexp.MustCompile(`msg="listening for operators" admin=(\S+)`)
+)
 
 // listening reads a service's log until it says where it listens, and goes on
 // reading behind.
-func listening(t *testing.T, log io.Reader) string {
+func listening(t *testing.T, log io.Reader) *testNode {
 	t.Helper()
-	lines := bufio.NewScanner(log)
-	var said []string
-	for lines.Scan() {
-		said = append(said, lines.Text())
-		if m := regexp.MustCompile(`msg=listening .*url=(\S+)`).FindStringSubmatch(lines.Text()); m != nil {
-			go func() { _, _ = io.Copy(io.Discard, log) }()
-			return m[1]
+	var mu sync.Mutex
+	var said strings.Builder
+	n := &testNode{said: func() string {
+		mu.Lock()
+		defer mu.Unlock()
+		return said.String()
+	}}
+	up := make(chan bool, 1)
+	go func() {
+		for lines := bufio.NewScanner(log); lines.Scan(); {
+			mu.Lock()
+			said.WriteString(lines.Text() + "\n")
+			mu.Unlock()
+			if m := adminLine.FindStringSubmatch(lines.Text()); m != nil {
+				n.admin = "http://" + m[1]
+			}
+			if m := publicLine.FindStringSubmatch(lines.Text()); m != nil {
+				n.url = m[1]
+				up <- true
+			}
 		}
+		close(up)
+	}()
+	if !<-up {
+		t.Fatalf("the service ended: %s", n.said())
 	}
-	t.Fatalf("the service ended: %s", strings.Join(said, "\n"))
-	return ""
+	return n
 }
 
 func get(t *testing.T, url string) (int, string) {
 	t.Helper()
-	resp, err := http.Get(url)
+	req, err := http.NewRequest("GET", url, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return fetch(t, req)
+}
+
+func fetch(t *testing.T, req *http.Request) (int, string) {
+	t.Helper()
+	resp, err := http.DefaultClient.Do(req)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -106,6 +156,8 @@ func TestCommandLine(t *testing.T) {
 		{[]string{"serve", "--data", t.TempDir(), "--listen", "nowhere"}, 1, "listen"},
 		{[]string{"serve", "--data", t.TempDir(), "--listen", "127.0.0.1:0", "--public-url", "news.example"}, 1, "--public-url"},
 		{[]string{"serve", "--data", t.TempDir(), "--admin-key", "short"}, 1, "CRIER_ADMIN_KEY"},
+		{[]string{"serve", "--data", t.TempDir(), "--listen", "127.0.0.1:0", "--log-age=-1s"}, 1, "--log-age"},
+		{[]string{"serve", "--redis", "redis://127.0.0.1:1", "--redis-replicas=-1"}, 1, "--redis-replicas"},
 		{[]string{"post", "--url", "http://127.0.0.1:1", "--key", "k", ""}, 1, "connection refused"},
 	} {
 		stdout, stderr, code := command(t, c.args...)
@@ -131,7 +183,7 @@ func TestPublicURL(t *testing.T) {
 		"https://news.example?a":     "",
 		"https://":                   "",
 	} {
-		if got, err := publicURL(given, nil); got != want || (err == nil) != (want != "") {
+		if got, err := (serveCmd{listenFlags: listenFlags{PublicURL: given}}).publicURL(nil); got != want || (err == nil) != (want != "") {
 			t.Errorf("%q: %q, %v; want %q", given, got, err, want)
 		}
 	}

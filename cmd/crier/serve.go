@@ -7,8 +7,6 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
-	"net/url"
-	"strings"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -20,31 +18,36 @@ import (
 	"crier/web"
 )
 
+// serveCmd is all that a service can be told.
 type serveCmd struct {
 	storeFlags
 	listenFlags
+	tlsFlags
 }
 
 func (c *serveCmd) Run(ctx context.Context, logger *slog.Logger) error {
-	return serve(ctx, c.storeFlags, c.listenFlags, logger, nil)
+	return serve(ctx, *c, logger, nil)
 }
 
 // node is one running service: its parts, in the order they are stopped.
 type node struct {
-	engine engine
-	hub    *hub.Hub
-	alerts *push.Service
-	server *http.Server
-	ln     net.Listener
-	logger *slog.Logger
-	drain  time.Duration
+	engine  engine
+	hub     *hub.Hub // nil on a node without pages
+	alerts  *push.Service
+	leader  *leader
+	metrics *metrics
+	server  *http.Server
+	ln      net.Listener
+	adminLn net.Listener // nil without --admin
+	logger  *slog.Logger
+	drain   time.Duration
 }
 
 // serve runs the service until ctx ends. started, if not nil, is called once
 // readers can join, with the address that readers use and the one it has on
 // this machine; when it returns an error, serve ends.
-func serve(ctx context.Context, st storeFlags, f listenFlags, logger *slog.Logger, started func(ctx context.Context, base, local string) error) error {
-	n, base, err := open(ctx, st, f, logger)
+func serve(ctx context.Context, c serveCmd, logger *slog.Logger, started func(ctx context.Context, base, local string) error) error {
+	n, base, err := open(ctx, c, logger)
 	if err != nil {
 		return err
 	}
@@ -54,66 +57,112 @@ func serve(ctx context.Context, st storeFlags, f listenFlags, logger *slog.Logge
 		if started == nil {
 			return nil
 		}
-		return started(ctx, base, localURL(n.ln.Addr()))
+		return started(ctx, base, c.local(n.ln.Addr()))
 	})
 }
 
 // open makes all the parts of a node. On error nothing is left open.
-func open(ctx context.Context, st storeFlags, f listenFlags, logger *slog.Logger) (_ *node, base string, err error) {
-	n := &node{logger: logger, drain: f.DrainWindow}
+func open(ctx context.Context, c serveCmd, logger *slog.Logger) (_ *node, base string, err error) {
+	n := &node{logger: logger, drain: c.DrainWindow, metrics: newMetrics()}
 	defer func() {
 		if err != nil {
 			n.close()
 		}
 	}()
-	if n.engine, err = st.open(ctx, false, logger); err != nil {
-		return nil, "", err
-	}
-	if err := putFixedKey(ctx, n.engine, f.AdminKey, st.Redis != ""); err != nil {
-		return nil, "", err
-	}
-	vapid, err := st.vapid(ctx, n.engine, logger)
+	does, err := c.roles(c.storeFlags)
 	if err != nil {
 		return nil, "", err
 	}
-	if n.ln, err = new(net.ListenConfig).Listen(ctx, "tcp", f.Listen); err != nil {
-		return nil, "", fmt.Errorf("listen: %w", err)
-	}
-	if base, err = publicURL(f.PublicURL, n.ln.Addr()); err != nil {
-		return nil, "", err
-	}
-	if n.hub, err = hub.New(n.engine, hub.Options{MaxReaders: f.MaxReaders, DrainWindow: f.DrainWindow, Logger: logger}); err != nil {
-		return nil, "", err
-	}
-	n.alerts, err = push.New(n.engine, n.engine, vapid, push.Options{AlertHosts: f.AlertHosts, Subject: f.AlertSubject, PublicURL: base, Logger: logger})
+	opened, err := c.open(ctx, false, logger)
 	if err != nil {
 		return nil, "", err
 	}
-	site, err := web.New(web.Options{PublicURL: base, Topics: f.Topics, Version: version})
+	n.engine = measured{opened, n.metrics}
+	if err := putFixedKey(ctx, n.engine, c.AdminKey, c.Redis != ""); err != nil {
+		return nil, "", err
+	}
+	vapid, err := c.vapid(ctx, opened, logger)
 	if err != nil {
 		return nil, "", err
 	}
+	if err := n.listen(ctx, c); err != nil {
+		return nil, "", err
+	}
+	if base, err = c.publicURL(n.ln.Addr()); err != nil {
+		return nil, "", err
+	}
+	parts := api.Parts{Log: n.engine, Archive: n.engine, Keys: n.engine}
+	if does.pages() {
+		if n.hub, err = hub.New(n.engine, hub.Options{MaxReaders: c.MaxReaders, DrainWindow: c.DrainWindow, Logger: logger}); err != nil {
+			return nil, "", err
+		}
+		parts.Live = n.hub
+	}
+	n.alerts, err = push.New(n.engine, n.engine, vapid, push.Options{AlertHosts: c.AlertHosts, Subject: c.AlertSubject, PublicURL: base,
+		RequestTimeout: c.AlertTimeout, Lease: c.AlertLease, CampaignsElsewhere: !does.push, Logger: logger})
+	if err != nil {
+		return nil, "", err
+	}
+	parts.Alerts = n.alerts
+	if parts.Site, err = web.New(web.Options{PublicURL: base, Topics: c.Topics, Version: version}); err != nil {
+		return nil, "", err
+	}
+	certs, err := c.tlsConfig(c.storeFlags, logger)
+	if err != nil {
+		return nil, "", err
+	}
+	kept, err := c.retention(&n.metrics.trimmed)
+	if err != nil {
+		return nil, "", err
+	}
+	n.leader = newLeader(n.engine, logger, kept.chore(n.engine, logger))
 	n.server = &http.Server{
-		Handler: api.New(api.Parts{Log: n.engine, Archive: n.engine, Keys: n.engine, Live: n.hub, Alerts: n.alerts, Site: site},
-			api.Options{Proxies: f.Proxies, Logger: logger}),
+		Handler: api.New(parts, api.Options{Proxies: c.Proxies, ReadersElsewhere: !does.hub, EditorsElsewhere: !does.api, Logger: logger}),
 		// Who dawdles over a request's head is dropped: 10,000 half-open
 		// handshakes cost their sockets and nothing for longer.
 		ReadHeaderTimeout: 5 * time.Second,
 		IdleTimeout:       75 * time.Second,
 		MaxHeaderBytes:    16 << 10,
+		TLSConfig:         certs,
 		ErrorLog:          slog.NewLogLogger(logger.Handler(), slog.LevelDebug),
 	}
 	return n, base, nil
+}
+
+func (n *node) listen(ctx context.Context, c serveCmd) (err error) {
+	if n.ln, err = new(net.ListenConfig).Listen(ctx, "tcp", c.Listen); err != nil {
+		return fmt.Errorf("listen: %w", err)
+	}
+	if c.Admin == "" {
+		return nil
+	}
+	if n.adminLn, err = new(net.ListenConfig).Listen(ctx, "tcp", c.Admin); err != nil {
+		return fmt.Errorf("listen for --admin: %w", err)
+	}
+	return nil
 }
 
 // run serves until ctx ends or a part fails, and then stops the parts one by
 // one: readers and requests first, then what they need.
 func (n *node) run(ctx context.Context, started func(context.Context) error) error {
 	g, ctx := errgroup.WithContext(ctx)
-	g.Go(func() error { return n.hub.Run(ctx) })
+	ready := closedChan()
+	if n.hub != nil {
+		ready = n.hub.Ready()
+		g.Go(func() error { return n.hub.Run(ctx) })
+	}
+	if n.adminLn != nil {
+		n.logger.Info("listening for operators", "admin", n.adminLn.Addr().String())
+		g.Go(func() error { return n.serveAdmin(ctx, n.adminLn) })
+	}
 	g.Go(func() error { return n.alerts.Run(ctx) })
+	g.Go(func() error { return n.leader.Run(ctx) })
 	g.Go(func() error {
-		if err := n.server.Serve(n.ln); !errors.Is(err, http.ErrServerClosed) {
+		serve := n.server.Serve
+		if n.server.TLSConfig != nil {
+			serve = func(ln net.Listener) error { return n.server.ServeTLS(ln, "", "") }
+		}
+		if err := serve(n.ln); !errors.Is(err, http.ErrServerClosed) {
 			return fmt.Errorf("serve: %w", err)
 		}
 		return nil
@@ -134,7 +183,7 @@ func (n *node) run(ctx context.Context, started func(context.Context) error) err
 		select {
 		case <-ctx.Done():
 			return nil
-		case <-n.hub.Ready():
+		case <-ready:
 			return started(ctx)
 		}
 	})
@@ -145,9 +194,17 @@ func (n *node) run(ctx context.Context, started func(context.Context) error) err
 	return err
 }
 
+func closedChan() <-chan struct{} {
+	c := make(chan struct{})
+	close(c)
+	return c
+}
+
 func (n *node) close() {
-	if n.ln != nil {
-		_ = n.ln.Close() // closed by the server already, unless it never ran
+	for _, ln := range []net.Listener{n.ln, n.adminLn} {
+		if ln != nil {
+			_ = ln.Close() // closed by its server already, unless that never ran
+		}
 	}
 	if n.engine == nil {
 		return
@@ -174,25 +231,4 @@ func putFixedKey(ctx context.Context, keys desk.Keyring, secret string, shared b
 		return fmt.Errorf("CRIER_ADMIN_KEY: %w", err)
 	}
 	return keys.PutKey(ctx, c)
-}
-
-// publicURL is the address readers use, without a slash at the end.
-func publicURL(given string, addr net.Addr) (string, error) {
-	if given == "" {
-		return localURL(addr), nil
-	}
-	u, err := url.Parse(given)
-	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.User != nil || strings.Trim(u.Path, "/") != "" || u.RawQuery != "" || u.Fragment != "" {
-		return "", fmt.Errorf("--public-url %q: give a scheme and a host, such as https://news.example", given)
-	}
-	return u.Scheme + "://" + u.Host, nil
-}
-
-// localURL is how the listener at addr is reached on this machine.
-func localURL(addr net.Addr) string {
-	host, port, _ := net.SplitHostPort(addr.String()) // a listener's address has both
-	if ip := net.ParseIP(host); ip != nil && ip.IsUnspecified() {
-		host = "localhost"
-	}
-	return "http://" + net.JoinHostPort(host, port)
 }

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 
 	"crier/desk"
+	transfer "crier/engine"
 	"crier/engine/redis"
 	"crier/engine/sqlite"
 	"crier/news"
@@ -21,14 +22,20 @@ type engine interface {
 	news.Archive
 	desk.Keyring
 	push.Store
+	leading
+	trimmer
+	Writable(ctx context.Context) error
 	Close() error
 }
 
 // open opens the store. beside is for the short commands that an operator runs
 // next to a service.
 func (f storeFlags) open(ctx context.Context, beside bool, logger *slog.Logger) (engine, error) {
+	if f.RedisReplicas < 0 {
+		return nil, errors.New("--redis-replicas: give 0 or more")
+	}
 	if f.Redis != "" {
-		e, err := redis.Open(ctx, f.Redis, redis.Options{Logger: logger})
+		e, err := redis.Open(ctx, f.Redis, redis.Options{Prefix: f.RedisPrefix, Replicas: f.RedisReplicas, Synced: f.RedisSynced, Logger: logger})
 		if err != nil {
 			return nil, err
 		}
@@ -72,7 +79,7 @@ func (f storeFlags) vapid(ctx context.Context, e engine, logger *slog.Logger) (v
 	if err != nil {
 		return v, err
 	}
-	kept, created, err := shared.Keep(ctx, "vapid", fresh)
+	kept, created, err := shared.Keep(ctx, transfer.VAPID, fresh)
 	if err != nil {
 		return v, err
 	}

@@ -1,0 +1,43 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"time"
+
+	"crier/cmd/crier/load"
+)
+
+type benchCmd struct {
+	Live benchLiveCmd `cmd:"" help:"Load a running service with readers and exercises, and measure what they get."`
+}
+
+type benchLiveCmd struct {
+	URL      string        `name:"url" help:"Address of the service." default:"http://127.0.0.1:8080" placeholder:"URL"`
+	Host     string        `help:"Repeat the URL's host here if it is not this machine: nobody else's service is loaded by mistake." placeholder:"HOST"`
+	Key      string        `help:"Editor key; better set in the environment." required:"" placeholder:"KEY"`
+	Readers  int           `help:"Readers." default:"1000" placeholder:"N"`
+	Rate     float64       `help:"Exercises posted a second." default:"5" placeholder:"N"`
+	Bytes    int           `help:"Bytes of each exercise's summary." default:"100" placeholder:"N"`
+	Duration time.Duration `help:"How long to post." default:"10s" placeholder:"TIME"`
+	Ramp     time.Duration `help:"Time over which readers join." default:"2s" placeholder:"TIME"`
+	Churn    float64       `help:"Readers a second whose connection is cut, to come back by cursor." default:"0" placeholder:"N"`
+	Settle   time.Duration `help:"Longest wait at the end for what is outstanding." default:"10s" placeholder:"TIME"`
+	JSON     bool          `name:"json" help:"Print the result as JSON."`
+}
+
+func (c *benchLiveCmd) Run(ctx context.Context, s streams) error {
+	r, err := load.Live(ctx, load.Options{
+		URL: c.URL, Host: c.Host, Key: c.Key, Readers: c.Readers, Rate: c.Rate, Bytes: c.Bytes, Duration: c.Duration,
+		Ramp: c.Ramp, Churn: c.Churn, Settle: c.Settle, Progress: s.err,
+	})
+	if err != nil {
+		return err
+	}
+	if !c.JSON {
+		return r.Print(s.out)
+	}
+	e := json.NewEncoder(s.out)
+	e.SetIndent("", "  ")
+	return e.Encode(r)
+}

@@ -1,0 +1,20 @@
+// Package load measures a running service from outside, as its readers and
+// editors see it: crier bench.
+//
+// # Words
+//
+// A run is one measurement. Its readers join by WebSocket over the ramp, and
+// its poster posts exercises (drills), which no live reader sees, at a rate.
+// The latency of a delivery is from the moment the poster begins to send an
+// item until a reader has its message. An item is out when its last reader has
+// it.
+//
+// # Rules
+//
+// A run loads only what it is told to by name: loopback, or the host that
+// Options.Host repeats. Every delivery is accounted for: readers know which
+// items they are to get, those that came back by cursor too, and what is
+// missing or came twice is counted. What the load generator itself could not
+// keep up with is part of the latency: run it on another machine than the
+// service when that matters.
+package load

@@ -1,0 +1,224 @@
+package load
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/netip"
+	"net/url"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// Options are what a run does.
+type Options struct {
+	URL      string        // of the service: scheme and host
+	Host     string        // must repeat the URL's host if that is not loopback
+	Key      string        // an editor's
+	Readers  int           // at least 1
+	Rate     float64       // items a second, above 0, at most 500
+	Bytes    int           // of each item's summary, at most 1000
+	Duration time.Duration // of posting
+	Ramp     time.Duration // over which readers join
+	Churn    float64       // readers a second who leave and come back by cursor
+	Settle   time.Duration // the longest wait for what is outstanding at the end
+	Progress io.Writer     // gets a line a second
+}
+
+// maxRate bounds Options.Rate: a service takes a thousand posts a second from
+// one address.
+const maxRate = 500
+
+func (o Options) check() (*url.URL, error) {
+	u, err := url.Parse(o.URL)
+	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || strings.Trim(u.Path, "/") != "" {
+		return nil, fmt.Errorf("%q is not the address of a service: give scheme and host, such as http://127.0.0.1:8080", o.URL)
+	}
+	switch {
+	case !loopback(u.Hostname()) && o.Host != u.Hostname():
+		return nil, fmt.Errorf("%s is not this machine: to put load on it, repeat its name with --host %s", u.Hostname(), u.Hostname())
+	case o.Readers < 1:
+		return nil, errors.New("give at least one reader")
+	case o.Rate <= 0 || o.Rate > maxRate:
+		return nil, fmt.Errorf("give a rate above 0 and up to %d items a second", maxRate)
+	case o.Bytes < 0 || o.Bytes > 1000:
+		return nil, errors.New("give 0 to 1000 bytes of summary")
+	case o.Duration <= 0 || o.Ramp < 0 || o.Settle < 0 || o.Churn < 0:
+		return nil, errors.New("times and churn must not be negative, and the duration above 0")
+	case o.Key == "":
+		return nil, errors.New("posting needs an editor key")
+	}
+	return u, nil
+}
+
+func loopback(host string) bool {
+	if host == "localhost" {
+		return true
+	}
+	a, err := netip.ParseAddr(host)
+	return err == nil && a.IsLoopback()
+}
+
+// run is one measurement under way.
+type run struct {
+	o    Options
+	base *url.URL
+	name string // the stories of its items begin with it
+
+	latency, handshakes, last Histogram
+
+	joined, lost, resets, repeated, back atomic.Int64 // readers now; connections that broke; and so on
+	delivered, bytes                     atomic.Int64
+
+	mu    sync.Mutex
+	begun []time.Time    // when the sending of each item began
+	left  []atomic.Int32 // readers that have yet to get each item
+}
+
+// Live does a run and returns what was found. It blocks until then, or until
+// ctx ends. Errors: what is wrong with the options, or that no reader could
+// join or no item could be posted.
+func Live(ctx context.Context, o Options) (*Result, error) {
+	base, err := o.check()
+	if err != nil {
+		return nil, err
+	}
+	most := int(o.Rate*o.Duration.Seconds()) + 2
+	r := &run{o: o, base: base, name: "bench-" + strings.ToLower(rand.Text()[:10]) + "-", begun: make([]time.Time, 0, most), left: make([]atomic.Int32, most)}
+	readers, end := context.WithCancel(ctx)
+	defer end()
+	crowd, err := r.ramp(readers)
+	if err != nil {
+		return nil, err
+	}
+	var beside sync.WaitGroup
+	defer beside.Wait()
+	defer end()
+	if o.Progress != nil {
+		beside.Go(func() { r.progress(readers) })
+	}
+	posting, stop := context.WithTimeout(ctx, o.Duration)
+	defer stop()
+	beside.Go(func() { r.churn(posting, crowd) })
+	began := time.Now()
+	posted, err := r.post(posting)
+	took := time.Since(began)
+	stop() // whoever is away then comes back yet
+	if err != nil {
+		return nil, err
+	}
+	r.settle(ctx, crowd, posted)
+	end()
+	for _, m := range crowd {
+		<-m.ended
+	}
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	return r.result(crowd, posted, took), nil
+}
+
+// ramp has the readers join, evenly over the ramp.
+func (r *run) ramp(ctx context.Context) ([]*reader, error) {
+	crowd := make([]*reader, r.o.Readers)
+	var first atomic.Pointer[error]
+	var all sync.WaitGroup
+	slots := make(chan struct{}, 64) // handshakes at a time
+	began := time.Now()
+	for i := range crowd {
+		due := began.Add(r.o.Ramp * time.Duration(i) / time.Duration(len(crowd)))
+		if !sleepUntil(ctx, due) {
+			return nil, ctx.Err()
+		}
+		crowd[i] = r.newReader(i)
+		slots <- struct{}{}
+		all.Go(func() {
+			defer func() { <-slots }()
+			if err := crowd[i].start(ctx); err != nil {
+				first.CompareAndSwap(nil, &err)
+			}
+		})
+	}
+	all.Wait()
+	if err := first.Load(); err != nil {
+		return nil, fmt.Errorf("a reader could not join: %w", *err)
+	}
+	return crowd, nil
+}
+
+// churn has readers leave and come back until ctx ends.
+func (r *run) churn(ctx context.Context, crowd []*reader) {
+	if r.o.Churn == 0 {
+		return
+	}
+	tick := time.NewTicker(time.Duration(float64(time.Second) / r.o.Churn))
+	defer tick.Stop()
+	for i := 0; ; i = (i + 1) % len(crowd) {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+			crowd[i].cut()
+		}
+	}
+}
+
+// settle waits until every reader has the last item, at most Options.Settle.
+func (r *run) settle(ctx context.Context, crowd []*reader, posted int) {
+	ctx, cancel := context.WithTimeout(ctx, r.o.Settle)
+	defer cancel()
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for _, m := range crowd {
+		for int(m.next.Load()) < posted {
+			select {
+			case <-ctx.Done():
+				return
+			case <-tick.C:
+			}
+		}
+	}
+}
+
+func (r *run) progress(ctx context.Context) {
+	tick := time.NewTicker(time.Second)
+	defer tick.Stop()
+	for n := 1; ; n++ {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		r.mu.Lock()
+		posted := len(r.begun)
+		r.mu.Unlock()
+		_, _ = fmt.Fprintf(r.o.Progress, "%4d s  %d readers  %d posted  %d delivered  p50 %v  p99 %v\n", n, r.joined.Load(), posted,
+			r.delivered.Load(), r.latency.Quantile(0.5), r.latency.Quantile(0.99)) // a progress line that is lost is no loss
+	}
+}
+
+func sleepUntil(ctx context.Context, t time.Time) bool {
+	wait := time.NewTimer(time.Until(t))
+	defer wait.Stop()
+	select {
+	case <-ctx.Done():
+		return false
+	case <-wait.C:
+		return true
+	}
+}
+
+// source is the address that the nth reader connects from: one loopback
+// address has ports for some 28,000 only.
+func (r *run) source(n int) *net.TCPAddr {
+	a, err := netip.ParseAddr(r.base.Hostname())
+	if err != nil || !a.Is4() || !a.IsLoopback() {
+		return nil
+	}
+	return &net.TCPAddr{IP: net.IPv4(127, 0, 0, byte(2+n/20_000))}
+}

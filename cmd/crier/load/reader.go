@@ -1,0 +1,168 @@
+package load
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"net"
+	"net/http"
+	"net/url"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/coder/websocket"
+)
+
+// reader is one of a run. It stays until the run ends, and resumes by its
+// cursor when its connection breaks or is cut.
+type reader struct {
+	run    *run
+	dialer *http.Client
+	next   atomic.Int32 // the item that it is to get next
+	ended  chan struct{}
+
+	mu   sync.Mutex
+	conn *websocket.Conn
+
+	cursor string
+}
+
+// dialTime bounds a handshake.
+const dialTime = 20 * time.Second
+
+func (r *run) newReader(n int) *reader {
+	dial := &net.Dialer{Timeout: dialTime, LocalAddr: nil}
+	if from := r.source(n); from != nil {
+		dial.LocalAddr = from
+	}
+	return &reader{run: r, ended: make(chan struct{}), dialer: &http.Client{Transport: &http.Transport{DialContext: dial.DialContext, DisableKeepAlives: true}}}
+}
+
+// start joins, and reads in the background until ctx ends.
+func (m *reader) start(ctx context.Context) error {
+	c, err := m.dial(ctx)
+	if err != nil {
+		close(m.ended)
+		return err
+	}
+	go m.stay(ctx, c)
+	return nil
+}
+
+func (m *reader) dial(ctx context.Context) (*websocket.Conn, error) {
+	ctx, cancel := context.WithTimeout(ctx, dialTime)
+	defer cancel()
+	u := *m.run.base
+	u.Path, u.RawQuery = "/v1/live", url.Values{"topics": {"drill"}, "cursor": {m.cursor}}.Encode()
+	began := time.Now()
+	c, _, err := websocket.Dial(ctx, u.String(), &websocket.DialOptions{HTTPClient: m.dialer}) //nolint:bodyclose // coder/websocket does
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", u.Host, err)
+	}
+	m.run.handshakes.Add(time.Since(began))
+	m.run.joined.Add(1)
+	c.SetReadLimit(-1) // a reset may be long
+	m.mu.Lock()
+	m.conn = c
+	m.mu.Unlock()
+	return c, nil
+}
+
+// cut breaks the connection, as a network does.
+func (m *reader) cut() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.conn != nil {
+		_ = m.conn.CloseNow()
+	}
+}
+
+// stay reads, and comes back whenever the connection ends.
+func (m *reader) stay(ctx context.Context, c *websocket.Conn) {
+	defer close(m.ended)
+	stop := context.AfterFunc(ctx, m.cut)
+	defer stop()
+	for {
+		err := m.read(ctx, c)
+		m.run.joined.Add(-1)
+		_ = c.CloseNow() // it is broken
+		if ctx.Err() != nil {
+			return
+		}
+		if !errors.Is(err, net.ErrClosed) { // not by cut
+			m.run.lost.Add(1)
+		}
+		for c = nil; c == nil; {
+			if !sleepUntil(ctx, time.Now().Add(time.Duration(rand.Int64N(int64(500*time.Millisecond))))) {
+				return
+			}
+			if c, err = m.dial(ctx); err != nil {
+				c = nil
+			}
+		}
+		if ctx.Err() != nil {
+			m.cut() // ended while dialling
+		}
+		m.run.back.Add(1)
+	}
+}
+
+func (m *reader) read(ctx context.Context, c *websocket.Conn) error {
+	var b bytes.Buffer
+	for {
+		_, in, err := c.Reader(ctx)
+		if err != nil {
+			return err
+		}
+		b.Reset()
+		if _, err := b.ReadFrom(in); err != nil {
+			return err
+		}
+		m.take(b.Bytes(), time.Now())
+	}
+}
+
+// take accounts for a message. Items are known by their story, which has their
+// number; they are posted one by one, so they come in order.
+func (m *reader) take(msg []byte, now time.Time) {
+	r := m.run
+	r.bytes.Add(int64(len(msg)))
+	if cursor := between(msg, `"cursor":"`, '"'); cursor != nil {
+		m.cursor = string(cursor)
+	}
+	if bytes.HasPrefix(msg, []byte(`{"type":"reset"`)) {
+		r.resets.Add(1)
+		return
+	}
+	n, err := strconv.Atoi(string(between(msg, `"story":"`+r.name, '"')))
+	if err != nil {
+		return // a beat, or another exercise
+	}
+	if n < int(m.next.Load()) {
+		r.repeated.Add(1)
+		return
+	}
+	r.delivered.Add(1)
+	m.next.Store(int32(n + 1))
+	r.mu.Lock()
+	begun := r.begun[n]
+	r.mu.Unlock()
+	r.latency.Add(now.Sub(begun))
+	if r.left[n].Add(-1) == 0 {
+		r.last.Add(now.Sub(begun))
+	}
+}
+
+// between is what follows the text up to the end byte, nil if it is not there.
+func between(msg []byte, text string, end byte) []byte {
+	_, rest, found := bytes.Cut(msg, []byte(text))
+	i := bytes.IndexByte(rest, end)
+	if !found || i < 0 {
+		return nil
+	}
+	return rest[:i]
+}

@@ -1,0 +1,95 @@
+package load
+
+import (
+	"fmt"
+	"io"
+	"strings"
+	"time"
+)
+
+// Result is what a run found. Times are in milliseconds.
+type Result struct {
+	Readers    int     `json:"readers"`
+	Seconds    float64 `json:"seconds"` // of posting
+	Posted     int     `json:"posted"`
+	Rate       float64 `json:"posted_per_second"`
+	Deliveries int64   `json:"deliveries"`
+	Missing    int64   `json:"missing"`  // deliveries that had not come when the run ended
+	Repeated   int64   `json:"repeated"` // deliveries that came again
+	Resets     int64   `json:"resets"`
+	Lost       int64   `json:"connections_lost"` // broken by the service or the network
+	Back       int64   `json:"resumed"`          // after a break, by cursor
+	Bytes      int64   `json:"message_bytes"`
+
+	Latency   Times        `json:"latency_ms"`     // of a delivery
+	Last      Times        `json:"last_reader_ms"` // until an item was out
+	Handshake Times        `json:"handshake_ms"`
+	Histogram [][2]float64 `json:"latency_histogram"` // up to ms, deliveries
+}
+
+// Times are quantiles in milliseconds.
+type Times struct {
+	P50 float64 `json:"p50"`
+	P90 float64 `json:"p90"`
+	P99 float64 `json:"p99"`
+	Max float64 `json:"max"`
+}
+
+func (h *Histogram) times() Times {
+	return Times{ms(h.Quantile(0.5)), ms(h.Quantile(0.9)), ms(h.Quantile(0.99)), ms(h.Quantile(1))}
+}
+
+func ms(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
+
+func (r *run) result(crowd []*reader, posted int, took time.Duration) *Result {
+	res := &Result{
+		Readers: len(crowd), Seconds: took.Seconds(), Posted: posted, Rate: float64(posted) / took.Seconds(),
+		Deliveries: r.delivered.Load(), Repeated: r.repeated.Load(), Resets: r.resets.Load(), Lost: r.lost.Load(), Back: r.back.Load(),
+		Bytes: r.bytes.Load(), Latency: r.latency.times(), Last: r.last.times(), Handshake: r.handshakes.times(),
+	}
+	res.Missing = int64(posted)*int64(len(crowd)) - res.Deliveries
+	for _, b := range r.latency.Buckets() {
+		res.Histogram = append(res.Histogram, [2]float64{ms(b.UpTo), float64(b.Count)})
+	}
+	return res
+}
+
+// Print writes the result for people.
+func (r *Result) Print(w io.Writer) error {
+	var b strings.Builder
+	fmt.Fprintf(&b, "\n%d readers, %d items in %.1f s (%.1f a second), %d deliveries: %d missing, %d repeated\n", r.Readers, r.Posted, r.Seconds, r.Rate, r.Deliveries, r.Missing, r.Repeated)
+	fmt.Fprintf(&b, "%d connections broke, %d came back by cursor, %d resets\n\n", r.Lost, r.Back, r.Resets)
+	fmt.Fprintf(&b, "%-22s %9s %9s %9s %9s\n", "milliseconds", "p50", "p90", "p99", "max")
+	for _, line := range []struct {
+		name string
+		t    Times
+	}{{"delivery", r.Latency}, {"last reader of an item", r.Last}, {"handshake", r.Handshake}} {
+		fmt.Fprintf(&b, "%-22s %9.1f %9.1f %9.1f %9.1f\n", line.name, line.t.P50, line.t.P90, line.t.P99, line.t.Max)
+	}
+	b.WriteString("\n")
+	r.bars(&b)
+	_, err := io.WriteString(w, b.String())
+	return err
+}
+
+// bars draws the histogram, a line for each doubling of the latency.
+func (r *Result) bars(b *strings.Builder) {
+	type line struct{ upTo, n float64 }
+	var lines []line
+	var most float64
+	for _, h := range r.Histogram {
+		if len(lines) == 0 || h[0] > lines[len(lines)-1].upTo {
+			upTo := 0.125
+			for upTo < h[0] {
+				upTo *= 2
+			}
+			lines = append(lines, line{upTo: upTo})
+		}
+		last := &lines[len(lines)-1]
+		last.n += h[1]
+		most = max(most, last.n)
+	}
+	for _, l := range lines {
+		fmt.Fprintf(b, "up to %8.3g ms %9.0f %s\n", l.upTo, l.n, strings.Repeat("█", int(l.n/most*50+0.5)))
+	}
+}

@@ -1,0 +1,143 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"sync/atomic"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+
+	"crier/engine/redis"
+	"crier/hub"
+	"crier/news"
+	"crier/push"
+)
+
+// metrics is what /metrics shows. It is read when asked for, from the counts
+// that the parts keep; only appends are measured here.
+type metrics struct {
+	appends *prometheus.HistogramVec
+	trimmed atomic.Int64
+}
+
+func newMetrics() *metrics {
+	return &metrics{appends: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+		Name: "crier_append_seconds", Help: "Time until an append was acknowledged or refused.",
+		Buckets: prometheus.ExponentialBuckets(0.0001, 2, 16), // 0.1 ms to 3.3 s
+	}, []string{"outcome"})}
+}
+
+// measured is an engine whose appends are timed.
+type measured struct {
+	engine
+	m *metrics
+}
+
+func (e measured) Append(ctx context.Context, key news.Key, d news.Draft) (news.Receipt, error) {
+	begun := time.Now()
+	r, err := e.engine.Append(ctx, key, d)
+	e.m.appends.WithLabelValues(outcome(r, err)).Observe(time.Since(begun).Seconds())
+	return r, err
+}
+
+func outcome(r news.Receipt, err error) string {
+	switch {
+	case err == nil && r.Replayed:
+		return "replayed"
+	case err == nil:
+		return "appended"
+	case errors.Is(err, news.ErrUnavailable):
+		return "unavailable"
+	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
+		return "unknown"
+	}
+	return "refused"
+}
+
+// registry is all that a node shows of itself.
+func (n *node) registry() *prometheus.Registry {
+	r := prometheus.NewRegistry()
+	r.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
+		n.metrics.appends, collector(n.collect))
+	return r
+}
+
+// collector makes a function a prometheus.Collector without fixed metrics:
+// which there are depends on what the node does.
+type collector func(sink)
+
+func (collector) Describe(chan<- *prometheus.Desc)      {}
+func (c collector) Collect(to chan<- prometheus.Metric) { c(sink(to)) }
+
+// sink takes metrics.
+type sink chan<- prometheus.Metric
+
+func (s sink) gauge(name, help string, v float64, labels ...string) {
+	s.put(prometheus.GaugeValue, name, help, v, labels)
+}
+
+func (s sink) counter(name, help string, v float64, labels ...string) {
+	s.put(prometheus.CounterValue, name, help, v, labels)
+}
+
+// put adds a metric; labels are names and values by turns.
+func (s sink) put(kind prometheus.ValueType, name, help string, v float64, labels []string) {
+	var names, values []string
+	for i := 0; i < len(labels); i += 2 {
+		names, values = append(names, labels[i]), append(values, labels[i+1])
+	}
+	s <- prometheus.MustNewConstMetric(prometheus.NewDesc(name, help, names, nil), kind, v, values...)
+}
+
+func (n *node) collect(s sink) {
+	s.gauge("crier_build_info", "The version that runs.", 1, "version", version)
+	s.gauge("crier_leader", "1 on the node that does the chores of all.", truth(n.leader.leads.Load()))
+	s.counter("crier_log_trimmed_total", "Entries that this node has trimmed from the log.", float64(n.metrics.trimmed.Load()))
+	if e, ok := n.engine.(measured); ok {
+		if shared, ok := e.engine.(*redis.Engine); ok {
+			collectRedis(s, shared.Stats())
+		}
+	}
+	if n.hub != nil {
+		collectHub(s, n.hub.Stats())
+	}
+	if n.alerts != nil {
+		collectAlerts(s, n.alerts.Status())
+	}
+}
+
+func collectRedis(s sink, st redis.Stats) {
+	s.counter("crier_log_history_lost_total", "Times that Redis was found to have lost history: the log got a new epoch and all readers a reset.", float64(st.HistoryLost))
+	s.counter("crier_redis_doorbell_replaced_total", "Times that the doorbell's connection was made anew.", float64(st.BellReplaced))
+	s.counter("crier_redis_appends_asked_total", "Times that an append was asked after because its answer was lost.", float64(st.AppendsAsked))
+}
+
+func collectHub(s sink, st hub.Stats) {
+	const readers = "Readers now, by transport."
+	s.gauge("crier_readers", readers, float64(st.WebSockets), "transport", "websocket")
+	s.gauge("crier_readers", readers, float64(st.EventStreams), "transport", "eventstream")
+	s.gauge("crier_readers", readers, float64(st.Polls), "transport", "poll")
+	for why, n := range st.Closed {
+		s.counter("crier_readers_closed_total", "Readers who have left or been told to, by cause.", float64(n), "cause", why.String())
+	}
+	s.counter("crier_messages_total", "Messages given to readers by broadcast.", float64(st.Messages))
+	s.counter("crier_message_bytes_total", "Bytes of these.", float64(st.Bytes))
+	s.counter("crier_resets_total", "Fronts sent in place of lost or too many entries.", float64(st.Resets))
+	s.gauge("crier_log_offset", "Offset of the last entry that the hub has broadcast.", float64(st.Head.Offset))
+}
+
+func collectAlerts(s sink, st push.Status) {
+	s.gauge("crier_alarms", "Alarms that stand: while there are any no subscription is removed.", float64(len(st.Alarms)))
+	for service, rate := range st.Rates {
+		s.gauge("crier_alert_rate", "Learned rate of a push service, in requests a second.", rate, "service", service)
+	}
+}
+
+func truth(b bool) float64 {
+	if b {
+		return 1
+	}
+	return 0
+}
