@@ -14,14 +14,15 @@ type FollowOptions struct {
 	Quiet time.Duration
 	// Batch is the most entries read at once. Default 256.
 	Batch int
-	// Trouble, if set, is told of every failed read of the log, before Follow
-	// waits and tries again. It must not block.
+	// Trouble, if set, is told when the log cannot be read, and again every
+	// minute while that lasts; Follow tries more often. It must not block.
 	Trouble func(error)
 }
 
 const (
 	firstRetry = 50 * time.Millisecond
 	lastRetry  = 2 * time.Second
+	tellAgain  = time.Minute
 )
 
 // Follow calls f with every entry after from, in order and each exactly once,
@@ -93,6 +94,7 @@ func (fo *follower) take(ctx context.Context, h Hint) error {
 
 // catchUp delivers all the log has after fo.at.
 func (fo *follower) catchUp(ctx context.Context) error {
+	var told time.Time
 	for wait := firstRetry; ; {
 		more, err := fo.read(ctx)
 		var own *callbackError
@@ -106,10 +108,13 @@ func (fo *follower) catchUp(ctx context.Context) error {
 		case err == nil && !more:
 			return nil
 		case err == nil:
-			wait = firstRetry
+			wait, told = firstRetry, time.Time{}
 			continue
 		}
-		fo.o.Trouble(err)
+		if time.Since(told) >= tellAgain {
+			fo.o.Trouble(err)
+			told = time.Now()
+		}
 		t := time.NewTimer(wait)
 		select {
 		case <-ctx.Done():

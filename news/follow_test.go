@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -156,17 +157,21 @@ func TestFollowOutlivesFailures(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		down := errors.New("down")
 		s := newScripted(2)
-		s.fail = slices.Repeat([]error{down}, 10)
-		var told int
+		s.fail = slices.Repeat([]error{down}, 70) // more than two minutes of tries
+		var told atomic.Int64
 		got, stop := follow(t, s, news.Cursor{}, news.FollowOptions{Trouble: func(err error) {
 			if !errors.Is(err, down) {
 				t.Errorf("told of %v", err)
 			}
-			told++
+			told.Add(1)
 		}})
-		time.Sleep(time.Minute)
-		if g := got(); !slices.Equal(g, []uint64{1, 2}) || told != 10 {
-			t.Errorf("delivered %v after %d failures", g, told)
+		synctest.Wait()
+		if told.Load() != 1 {
+			t.Errorf("told %d times of the first failure", told.Load())
+		}
+		time.Sleep(3 * time.Minute)
+		if g := got(); !slices.Equal(g, []uint64{1, 2}) || told.Load() != 3 || len(s.fail) > 0 {
+			t.Errorf("delivered %v, told %d times of two minutes of failures", g, told.Load())
 		}
 		_ = stop()
 	})

@@ -26,6 +26,7 @@ var imports = []rule{
 	{"crier/push", []string{"crier/news"}, "push keeps its subscriptions through push.Store: it must not know an engine"},
 	{"crier/web", []string{"crier/news"}, "web is how it looks: what it shows is handed to it"},
 	{"crier/engine", []string{"crier/news", "crier/desk", "crier/push"}, "an engine never sees HTTP, sockets or pages"},
+	{"crier/docs", nil, "a program of the documentation reckons with what was measured, not with what is there"},
 	{"crier/api", []string{"crier/news", "crier/desk", "crier/hub", "crier/push", "crier/web"}, "the API joins the parts; which engine is below them is for cmd to choose"},
 }
 

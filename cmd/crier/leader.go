@@ -35,6 +35,7 @@ type leader struct {
 	chores []chore
 	logger *slog.Logger
 	leads  atomic.Bool // for the metrics
+	astray bool        // the store does not say who leads
 }
 
 func newLeader(store leading, logger *slog.Logger, chores ...chore) *leader {
@@ -66,9 +67,10 @@ func (l *leader) turn(ctx context.Context, next []time.Time) {
 	if was := l.leads.Swap(leads); was != leads {
 		l.logger.Info("who does the chores of all nodes", "leads", leads)
 	}
-	if err != nil && ctx.Err() == nil {
+	if err != nil && ctx.Err() == nil && !l.astray { // once for an outage
 		l.logger.Warn("cannot ask who leads", "error", err)
 	}
+	l.astray = err != nil
 	for i, c := range l.chores {
 		if !leads || now.Before(next[i]) {
 			continue

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -104,4 +105,16 @@ func timed(b *testing.B, from enginetest.Place, source string, to enginetest.Pla
 		b.Fatal(err)
 	}
 	return time.Since(began)
+}
+
+// used is the memory that the server's data takes.
+func used(b *testing.B, s *redistest.Server) (n int64) {
+	b.Helper()
+	for line := range strings.Lines(s.Say(b, "INFO", "memory").(string)) {
+		if _, err := fmt.Sscanf(line, "used_memory_dataset:%d", &n); err == nil {
+			return n
+		}
+	}
+	b.Fatal("the server does not say")
+	return 0
 }
