@@ -51,7 +51,7 @@ func (h *Hub) bring(ctx context.Context, r *reader, p place, flush func(context.
 		r.at = p.at
 		r.shard.admit(r)
 	case errors.Is(err, errEnded):
-	case errors.Is(err, context.DeadlineExceeded):
+	case errors.Is(err, context.DeadlineExceeded) && !h.stale(): // or it is not the reader who is slow
 		r.end(Slow, r.goodbye(closeSlow, "too slow in catching up: reconnect with the last cursor"))
 	case errors.Is(err, context.Canceled):
 		r.end(Left, nil)
@@ -66,12 +66,12 @@ func (h *Hub) replay(ctx context.Context, r *reader, p *place, flush func(contex
 		if err := flush(ctx); err != nil {
 			return err
 		}
-		b, next, err := h.step(ctx, *p, r.topics, r.form)
+		b, next, err := h.step(ctx, *p, r.crowd.topics, r.form)
 		if err != nil {
 			return err
 		}
 		if sent += len(b); sent > replayBytes && !next.live {
-			if b, next, err = h.reset(r.topics, r.form); err != nil {
+			if b, next, err = h.reset(r.crowd.topics, r.form); err != nil {
 				return err
 			}
 		}
@@ -165,7 +165,7 @@ func (h *Hub) missing(r *reader) (b []byte, to uint64, ok bool) {
 	if !h.recent.has(r.at) {
 		return nil, 0, false
 	}
-	b, to = h.recent.gather(r.at, r.topics, r.form, pageBytes)
+	b, to = h.recent.gather(r.at, r.crowd.topics, r.form, pageBytes)
 	return b, to, true
 }
 
@@ -183,7 +183,13 @@ type resets struct {
 // reset is the front that a reader of topics sees now, in form f, and the
 // head, where it brings the reader.
 func (h *Hub) reset(topics []string, f form) ([]byte, place, error) {
+	enc, p, err := h.resetOf(topics)
 	h.tally.resets.Add(1)
+	return enc[f], p, err
+}
+
+// resetOf is reset in every form.
+func (h *Hub) resetOf(topics []string) (encoded, place, error) {
 	c := &h.resets
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -200,11 +206,14 @@ func (h *Hub) reset(topics []string, f form) ([]byte, place, error) {
 	}
 	h.mu.RUnlock()
 	if ok {
-		return enc[f], p, nil
+		return enc, p, nil
 	}
 	enc, err := encodeReset(news.Snapshot{Cursor: p.cursor, Entries: seen})
 	if err == nil && len(c.made) < maxResets {
+		if h.tally.readers[packed].Load() > 0 {
+			h.packer.pack(&enc)
+		}
 		c.made[key] = enc
 	}
-	return enc[f], p, err
+	return enc, p, err
 }

@@ -2,28 +2,20 @@ package hub
 
 import (
 	"bytes"
-	"context"
 	"errors"
-	"net"
 	"time"
 
 	"github.com/coder/websocket"
 )
 
-// client is a reader on a WebSocket: its socket from the client's side. Bytes
-// that the client sends are scanned here and then handed to coder/websocket,
-// complete frames only, so that its reader never waits in the middle of one.
-// That rests on three things coder/websocket v1.8.15 does, which the tests
-// hold it to: it asks for bytes one frame at a time and keeps no state when it
-// gets an error instead of a frame's first byte; it writes each control frame
-// with one Write, as long as its buffer holds one; and it closes the
-// connection itself only after a close frame has come or gone.
+// client is a reader on a connection that is the hub's own, from the client's
+// side: a WebSocket, or an event stream, whose client has nothing to say and is
+// not listened to. Bytes that come over a WebSocket are scanned here, and what
+// is complete is read by coder/websocket: see conn.
 //
 // Everything here belongs to whoever runs the wire.
 type client struct {
 	reader
-	ws     *websocket.Conn
-	in     []byte // complete frames that coder's reader has not taken yet
 	part   []byte // an incomplete frame
 	hungUp bool   // coder has closed the connection
 	heard  int32  // bytes the client has sent in the present period
@@ -45,16 +37,20 @@ func (c *client) feed(b []byte) {
 		c.end(Policy, c.goodbye(closePolicy, "too many control frames"))
 		return
 	}
+	if !c.form.socket() {
+		return
+	}
 	if len(c.part) > 0 {
 		b = append(c.part, b...)
 	}
 	n, found := scan(b)
-	c.in = b[:n]
-	for len(c.in) > 0 && !c.ended() {
-		_, _, err := c.ws.Reader(context.Background()) // cannot wait: see Read
-		c.judge(err, found)
+	if n > 0 {
+		c.read(b[:n], found)
 	}
-	c.in, c.part = nil, nil
+	if found == garbled {
+		c.end(Protocol, c.goodbye(closeGarbled, "the reason is not UTF-8"))
+	}
+	c.part = nil
 	if rest := b[n:]; len(rest) > 0 && found == fine {
 		c.part = bytes.Clone(rest)
 	}
@@ -95,72 +91,8 @@ func (c *client) done() bool {
 	return c.hungUp && c.out.empty()
 }
 
-// release lets coder's part go. The wire is closed.
+// release lets go of what is kept. The wire is closed.
 func (c *client) release(why Cause) {
 	c.leave(why)
-	_ = c.ws.CloseNow() // only ever says that it is closed
-	c.ws, c.part = nil, nil
-}
-
-var errNoFrame = errors.New("no complete frame")
-
-// conn is the connection coder/websocket sees.
-type conn struct{ *client }
-
-// Read gives out complete frames.
-func (c conn) Read(p []byte) (int, error) {
-	if len(c.in) == 0 {
-		return 0, errNoFrame
-	}
-	n := copy(p, c.in)
-	c.in = c.in[n:]
-	return n, nil
-}
-
-// Write sends p, one control frame, after all that waits.
-func (c conn) Write(p []byte) (int, error) {
-	p = bytes.Clone(p) // it may have to wait, and is coder's
-	if p[0]&0xf != 0x8 {
-		if !c.push(p) {
-			return 0, net.ErrClosed
-		}
-		return len(p), nil
-	}
-	why := Left
-	if websocket.StatusCode(closeCode(p)) == closeProtocol {
-		why = Protocol
-	}
-	c.end(why, p)
-	return len(p), nil
-}
-
-// Close is called when the close handshake is over. The connection is closed
-// by who runs the wire.
-func (c conn) Close() error {
-	c.hungUp = true
-	return nil
-}
-
-// LocalAddr and the methods below make conn a net.Conn. coder/websocket has no
-// use for them.
-func (conn) LocalAddr() net.Addr { return nil }
-
-// RemoteAddr is not used.
-func (conn) RemoteAddr() net.Addr { return nil }
-
-// SetDeadline is not used.
-func (conn) SetDeadline(time.Time) error { return nil }
-
-// SetReadDeadline is not used.
-func (conn) SetReadDeadline(time.Time) error { return nil }
-
-// SetWriteDeadline is not used.
-func (conn) SetWriteDeadline(time.Time) error { return nil }
-
-// closeCode is the code in p, a close frame of ours, or 0.
-func closeCode(p []byte) uint16 {
-	if len(p) < 4 {
-		return 0
-	}
-	return uint16(p[2])<<8 | uint16(p[3])
+	c.part = nil
 }

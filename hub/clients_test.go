@@ -54,16 +54,18 @@ const (
 type received struct {
 	op      byte
 	payload string
+	packed  bool // has reserved bit 1: it is compressed
 }
 
 // readFrame reads one frame and holds it to RFC 6455 section 5: what a server
-// sends is final, without a mask and without reserved bits.
+// sends is final, without a mask and without reserved bits, but for the one
+// that RFC 7692 gives to data.
 func readFrame(r *bufio.Reader) (f received, err error) {
 	var head [2]byte
 	if _, err := io.ReadFull(r, head[:]); err != nil {
 		return f, err
 	}
-	if head[0]&0xf0 != 0x80 || head[1]&0x80 != 0 {
+	if head[0]&0xb0 != 0x80 || head[0]&0x40 != 0 && head[0]&0xf != opText || head[1]&0x80 != 0 {
 		return f, errors.New("not a final frame without a mask")
 	}
 	n := uint64(head[1])
@@ -80,12 +82,12 @@ func readFrame(r *bufio.Reader) (f received, err error) {
 	if err != nil {
 		return f, err
 	}
-	if head[0] >= 0x88 && n > 125 {
+	if head[0]&0x8 != 0 && n > 125 {
 		return f, errors.New("a control frame is too long")
 	}
 	b := make([]byte, n)
 	_, err = io.ReadFull(r, b)
-	return received{head[0] & 0xf, string(b)}, err
+	return received{head[0] & 0xf, string(b), head[0]&0x40 != 0}, err
 }
 
 // TestClientsSend: pings are answered; everything else that is not part of the
@@ -146,7 +148,7 @@ func TestClientsSend(t *testing.T) {
 						_, _ = conn.Write(c.sent[1:100])
 					}
 					for _, want := range c.pongs {
-						if f, err := readFrame(r); err != nil || f != (received{opPong, want}) {
+						if f, err := readFrame(r); err != nil || f != (received{op: opPong, payload: want}) {
 							t.Fatalf("got %v, %v; want pong %q", f, err, want)
 						}
 					}

@@ -17,6 +17,10 @@ func (h *Hub) publish(ctx context.Context, entries []news.Entry) error {
 		if err != nil {
 			return err
 		}
+		h.hear() // it may have come with the doorbell, and many may keep us busy
+		if h.tally.readers[packed].Load() > 0 {
+			h.packer.pack(&m.encoded)
+		}
 		h.order.Lock()
 		h.mu.Lock()
 		m.from = h.seq
@@ -91,47 +95,64 @@ func (s *shard) send(batch []*message) {
 	}
 }
 
-// deliver writes a run of entries to all who want them: with one write to each
-// reader who names no topic, with one per entry to the others.
+// deliver writes a run of entries to all who want some of them: one decision
+// for each group of readers, one write for each reader.
 func (s *shard) deliver(run []*message) {
+	for _, m := range run {
+		s.ask(m)
+	}
 	var sent delivered
-	first, last := run[0].from, run[len(run)-1].seq
-	all := together(run, s.using)
-	live := 0
-	for _, m := range run {
-		if m.live {
-			live++
-		}
+	s.at = run[len(run)-1].seq
+	for i, g := range s.asked {
+		g.deliver(s.at, &sent)
+		s.asked[i] = nil
 	}
-	for _, r := range s.everything {
-		switch {
-		case live == 0:
-		case r.at > first: // came in between: it has some of them already
-			s.some(r, run, &sent)
-		case r.push(all[r.form]):
-			sent.count(live, len(all[r.form]))
-		}
-		r.at = max(r.at, last)
-	}
-	for _, m := range run {
-		for _, topic := range m.topics {
-			for _, r := range s.byTopic[topic] {
-				if r.at > m.from {
-					continue // has it: by another topic, or from its joiner
-				}
-				r.at = m.seq
-				sent.push(r, m.encoded[r.form])
-			}
-		}
-	}
-	s.at = last
+	s.asked = s.asked[:0]
 	s.hub.tally.deliver(sent)
 }
 
-// some writes those entries of run that r has not got yet, one by one.
-func (s *shard) some(r *reader, run []*message, sent *delivered) {
-	for _, m := range run {
-		if m.live && r.at <= m.from {
+// ask notes which groups want m. Those who do not cost nothing.
+func (s *shard) ask(m *message) {
+	if m.live && len(s.everything.readers) > 0 {
+		s.want(s.everything, m)
+	}
+	for _, topic := range m.topics {
+		for _, g := range s.byTopic[topic] {
+			s.want(g, m)
+		}
+	}
+}
+
+func (s *shard) want(g *group, m *message) {
+	switch n := len(g.wants); {
+	case n == 0:
+		s.asked = append(s.asked, g)
+	case g.wants[n-1] == m:
+		return // by another topic
+	}
+	g.wants = append(g.wants, m)
+}
+
+// deliver writes what the group wants of a run that ends with number last.
+func (g *group) deliver(last uint64, sent *delivered) {
+	all, first := together(g.wants, g.using), g.wants[0].from
+	for _, r := range g.readers {
+		switch {
+		case r.at > first: // came in between: it has some of them already
+			g.some(r, sent)
+		case r.push(all[r.form]):
+			sent.count(len(g.wants), len(all[r.form]))
+		}
+		r.at = max(r.at, last)
+	}
+	clear(g.wants) // it must not keep old messages alive
+	g.wants = g.wants[:0]
+}
+
+// some writes to r what it has not got yet, one by one.
+func (g *group) some(r *reader, sent *delivered) {
+	for _, m := range g.wants {
+		if r.at <= m.from {
 			sent.push(r, m.encoded[r.form])
 		}
 	}

@@ -111,7 +111,7 @@ func TestExactlyOnceInOrder(t *testing.T) {
 		l.Post("first", "t0")
 		// A small ring, so that some come back from the log, and room to be
 		// behind: this is not about slow readers.
-		n := serve(t, l, w, hub.Options{Shards: 3, Recent: 16, Beat: 64 * time.Millisecond, QueueBytes: 4 << 20, DrainWindow: -1})
+		n := serve(t, l, w, hub.Options{Shards: 3, Recent: 64, Beat: 64 * time.Millisecond, QueueBytes: 4 << 20, DrainWindow: -1})
 		start := at(t, l, 1)
 		go func() {
 			pace := time.NewTicker(time.Millisecond) // spreads them over the comings and goings

@@ -12,13 +12,17 @@ import (
 // follow loads the front and follows the log from there, until ctx ends. When
 // history is lost it begins anew, and every reader gets a reset.
 func (h *Hub) follow(ctx context.Context) error {
-	o := news.FollowOptions{Trouble: func(err error) { h.o.Logger.Warn("the log cannot be read", "error", err) }}
+	o := news.FollowOptions{
+		Quiet:   min(500*time.Millisecond, h.o.StaleAfter/4), // what is not read is not heard of
+		Trouble: func(err error) { h.o.Logger.Warn("the log cannot be read", "error", err) },
+	}
+	log := watched{h.src, h.hear}
 	for {
-		from, err := h.load(ctx)
+		from, err := h.load(ctx, log)
 		if err != nil {
 			return err
 		}
-		err = news.Follow(ctx, h.src, from, o, func(entries []news.Entry) error { return h.publish(ctx, entries) })
+		err = news.Follow(ctx, log, from, o, func(entries []news.Entry) error { return h.publish(ctx, entries) })
 		if !errors.Is(err, news.ErrCursorLost) {
 			return err
 		}
@@ -33,9 +37,9 @@ const (
 
 // load takes the front as the log has it, trying until ctx ends, and tells the
 // readers there are.
-func (h *Hub) load(ctx context.Context) (news.Cursor, error) {
+func (h *Hub) load(ctx context.Context, log watched) (news.Cursor, error) {
 	for wait := firstRetry; ; wait = min(2*wait, lastRetry) {
-		s, err := h.src.Front(ctx, news.FrontSize)
+		s, err := log.Front(ctx, news.FrontSize)
 		if err == nil {
 			return s.Cursor, h.restart(ctx, s)
 		}
@@ -86,8 +90,9 @@ func (h *Hub) beat(ctx context.Context) error {
 		}
 		h.order.Lock()
 		h.mu.RLock()
-		m := &message{kind: beat, phase: phase, from: h.seq, seq: h.seq, encoded: encodeBeat(h.head)}
+		m := &message{kind: beat, phase: phase, from: h.seq, seq: h.seq, encoded: encodeBeat(h.head, h.stale())}
 		h.mu.RUnlock()
+		m.encoded[lines] = nil // polls are over before they need one
 		err := h.broadcast(ctx, m)
 		h.order.Unlock()
 		if err != nil {

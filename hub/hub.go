@@ -29,9 +29,9 @@ type Options struct {
 	// 10,000 where that is not known.
 	MaxReaders int
 	// QueueBytes is how far a reader may be behind, beyond what the kernel
-	// keeps for it. One that a goroutine writes to (TLS, event streams) may be
-	// 16 times as far for a quarter of a second, which a busy process needs to
-	// get round to all of them. Default 64 KiB.
+	// keeps for it. One that a goroutine writes to (TLS, HTTP/2) may be 16
+	// times as far for a quarter of a second, which a busy process needs to get
+	// round to all of them. Default 64 KiB.
 	QueueBytes int
 	// SendBuffer is the kernel's part for each socket, SO_SNDBUF in bytes;
 	// Linux doubles it for its own needs. Left to itself Linux hides up to
@@ -40,15 +40,23 @@ type Options struct {
 	SendBuffer int
 	// Beat is how often each reader hears from us at least. Default 25 s.
 	Beat time.Duration
+	// StaleAfter is how long the log may stay silent before the readers are
+	// told that what they see may be out of date. Default 3 s.
+	StaleAfter time.Duration
 	// Recent is how many entries are kept in memory, encoded, for readers who
 	// come back. Default 1024.
 	Recent int
 	// Replay is the most entries a reader may be behind and still get each of
 	// them; beyond it gets a reset. Default 2048.
 	Replay int
+	// Topics are those that Audience counts whoever else is here.
+	Topics []string
 	// DrainWindow is the time over which readers are sent away when Run's
 	// context ends. Default 10 s; negative sends them away at once.
 	DrainWindow time.Duration
+	// Plain compresses nothing for anybody: for comparing, and where a proxy
+	// does it.
+	Plain bool
 	// Portable gives each reader a goroutine even where it could be parked:
 	// for comparing, and for kernels that keep epoll from us.
 	Portable bool
@@ -81,6 +89,9 @@ func (o *Options) setDefaults() error {
 	}
 	if o.Beat <= 0 {
 		o.Beat = 25 * time.Second
+	}
+	if o.StaleAfter <= 0 {
+		o.StaleAfter = 3 * time.Second
 	}
 	if o.DrainWindow == 0 {
 		o.DrainWindow = 10 * time.Second
@@ -121,6 +132,8 @@ type Hub struct {
 	reads    chan struct{} // a token for each read of the log by a joiner
 	door     door
 	tally    tally
+	pulse    pulse
+	audience audience
 	own      sync.WaitGroup // goroutines of attended readers
 
 	// order makes numbering a message and putting it in line at all shards one
@@ -134,6 +147,7 @@ type Hub struct {
 	recent ring
 
 	resets resets
+	packer packer
 }
 
 // New makes a hub that follows src. It fails only on options that cannot be.
@@ -143,6 +157,8 @@ func New(src Source, o Options) (*Hub, error) {
 	}
 	h := &Hub{src: src, o: o, born: time.Now(), patience: max(o.Beat, 10*time.Second), ready: make(chan struct{}), reads: make(chan struct{}, 8)}
 	h.door.init(o.MaxReaders)
+	h.audience.init(o.Topics)
+	h.pulse.again = make(chan struct{}, 1)
 	h.recent.init(o.Recent)
 	for range o.Shards {
 		h.shards = append(h.shards, newShard(h))
@@ -181,7 +197,7 @@ func (h *Hub) Run(ctx context.Context) error {
 	work, stop := context.WithCancel(context.WithoutCancel(ctx)) // outlives ctx by the drain
 	defer stop()
 	var parts sync.WaitGroup
-	failed := make(chan error, 2*len(h.shards)+2)
+	failed := make(chan error, 2*len(h.shards)+3)
 	part := func(run func(context.Context) error) {
 		parts.Go(func() {
 			if err := run(work); err != nil && work.Err() == nil {
@@ -197,6 +213,7 @@ func (h *Hub) Run(ctx context.Context) error {
 	}
 	part(h.follow)
 	part(h.beat)
+	part(h.watch)
 	var err error
 	select {
 	case <-ctx.Done():

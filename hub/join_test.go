@@ -52,7 +52,7 @@ func TestResume(t *testing.T) {
 		for i := range 6 {
 			l.Post(fmt.Sprint("h", i+1), []string{"even", "odd"}[(i+1)%2], "both")
 		}
-		n := serve(t, l, w, hub.Options{Recent: 4, Replay: 6, DrainWindow: -1})
+		n := serve(t, l, w, hub.Options{Recent: 4, Replay: 7, DrainWindow: -1})
 		for i := 6; i < 10; i++ {
 			l.Post(fmt.Sprint("h", i+1), []string{"even", "odd"}[(i+1)%2], "both")
 		}

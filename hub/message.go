@@ -12,16 +12,19 @@ import (
 )
 
 // form is how messages are written for a transport. It is all that a shard
-// knows of one: compressed frames, for the readers who negotiated the same
-// parameters, would be one more form.
+// knows of one.
 type form uint8
 
 const (
 	frames form = iota // WebSocket: a text frame each (RFC 6455 section 5.2)
+	packed             // the same, compressed where that pays (RFC 7692)
 	events             // server-sent events: an event each
 	lines              // JSON, a line each: what a poll collects
 	forms
 )
+
+// socket reports whether f is a WebSocket's.
+func (f form) socket() bool { return f == frames || f == packed }
 
 // encoded is a message, or several in a row, in every form. The bytes are
 // shared by all readers and never change. A form may be empty: not every
@@ -36,6 +39,7 @@ const (
 	beat                // goes to the readers of one phase
 	reset               // each reader gets the front it sees
 	drain               // goes to all
+	word                // goes to all: a beat that says whether the log is silent
 	dismiss             // the readers of one phase are sent away; no bytes
 )
 
@@ -50,6 +54,8 @@ type message struct {
 	live      bool     // entry: wanted by who names no topic
 	topics    []string // entry: wanted by who names one of these
 	phase     int      // beat, dismiss
+	stale     bool     // word
+	bare      *encoded // word: for who is further than from, to whom the cursor would be a lie
 }
 
 // newEntry is e as a message. to is its cursor.
@@ -61,6 +67,14 @@ func newEntry(e news.Entry, to news.Cursor) (*message, error) {
 	m := &message{kind: entry, encoded: enc, live: e.Item.WantedBy(nil)}
 	m.topics = append(append(m.topics, e.Item.Topics...), e.Item.Formerly...)
 	return m, nil
+}
+
+// to is word m for r.
+func (m *message) to(r *reader) []byte {
+	if r.at > m.from {
+		return m.bare[r.form]
+	}
+	return m.encoded[r.form]
 }
 
 // wantedBy is news.Item.WantedBy for the item of an entry.
@@ -97,23 +111,29 @@ func encodeHello(c news.Cursor, every time.Duration) encoded {
 }
 
 // encodeBeat also is a comment in an event stream, which libraries that show
-// their user every message pass over. Polls are over before they need one.
-func encodeBeat(c news.Cursor) encoded {
-	enc := shape(c.String(), ": beat\n", fmt.Appendf(nil, `{"type":"beat","cursor":%q}`, c))
-	enc[lines] = nil
-	return enc
+// their user every message pass over. It has no cursor if c is zero.
+func encodeBeat(c news.Cursor, stale bool) encoded {
+	b := []byte(`{"type":"beat"`)
+	if c != (news.Cursor{}) {
+		b = fmt.Appendf(b, `,"cursor":%q`, c)
+	}
+	if stale {
+		b = append(b, `,"stale":true`...)
+	}
+	return shape(c.String(), ": beat\n", append(b, '}'))
 }
 
 func encodeDrain(within time.Duration) encoded {
 	return shape("", "", fmt.Appendf(nil, `{"type":"drain","within_ms":%d}`, within.Milliseconds()))
 }
 
-// shape puts js, a JSON text on one line, into every form.
+// shape puts js, a JSON text on one line, into every form, not compressed.
 func shape(cursor, comment string, js []byte) (enc encoded) {
 	b := appendFrameHeader(make([]byte, 0, maxServerHeader+len(js)+1), len(js))
 	head := len(b)
 	b = append(append(b, js...), '\n')
 	enc[frames], enc[lines] = b[:len(b)-1:len(b)-1], b[head:]
+	enc[packed] = enc[frames]
 
 	e := make([]byte, 0, len(comment)+len("id: ")+len(cursor)+len("\ndata: ")+len(js)+len("\n\n"))
 	e = append(e, comment...)
@@ -153,28 +173,24 @@ func serverFrame(b []byte) int {
 	}
 }
 
-// together is run as if it were one message: the entries for readers who name
-// no topic, one after another. Forms that need names not are left out.
+// together is run as if it were one message. Forms that need names not are
+// left out.
 func together(run []*message, need [forms]int) encoded {
-	if len(run) == 1 && run[0].live {
+	if len(run) == 1 {
 		return run[0].encoded
 	}
 	var all encoded
 	for f := range all {
+		if need[f] == 0 {
+			continue
+		}
 		size := 0
 		for _, m := range run {
-			if m.live {
-				size += len(m.encoded[f])
-			}
-		}
-		if need[f] == 0 || size == 0 {
-			continue
+			size += len(m.encoded[f])
 		}
 		all[f] = make([]byte, 0, size) // not reused: outboxes may keep it
 		for _, m := range run {
-			if m.live {
-				all[f] = append(all[f], m.encoded[f]...)
-			}
+			all[f] = append(all[f], m.encoded[f]...)
 		}
 	}
 	return all

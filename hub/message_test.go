@@ -36,7 +36,8 @@ func golden(t *testing.T) map[string]encoded {
 	withdrawn.Kind, withdrawn.Item.Withdrawn, withdrawn.Item.Reason = news.Withdrawn, true, "It did not happen."
 	drill := posted
 	drill.Item.Drill, drill.Item.Topics = true, []string{"drill"}
-	all := map[string]encoded{"hello": encodeHello(cursor, 25*time.Second), "beat": encodeBeat(cursor), "drain": encodeDrain(10 * time.Second)}
+	all := map[string]encoded{"hello": encodeHello(cursor, 25*time.Second), "beat": encodeBeat(cursor, false), "beat-stale": encodeBeat(cursor, true), "beat-stale-bare": encodeBeat(news.Cursor{}, true),
+		"drain": encodeDrain(10 * time.Second)}
 	for name, e := range map[string]news.Entry{"entry": corrected, "entry-posted": posted, "entry-withdrawn": withdrawn, "entry-drill": drill} {
 		enc, err := encodeEntry(e, news.Cursor{Epoch: cursor.Epoch, Offset: e.Offset})
 		if err != nil {
@@ -86,7 +87,7 @@ func TestGoldenFrames(t *testing.T) {
 func TestForms(t *testing.T) {
 	for name, enc := range golden(t) {
 		text := payload(t, enc[frames])
-		var m struct{ Cursor string }
+		var m struct{ Type, Cursor string }
 		if err := json.Unmarshal(text, &m); err != nil {
 			t.Errorf("%s: %v", name, err)
 		}
@@ -95,8 +96,8 @@ func TestForms(t *testing.T) {
 			event = "id: " + m.Cursor + "\n" + event
 		}
 		line := string(text) + "\n"
-		if name == "beat" {
-			event, line = ": beat\n"+event, ""
+		if m.Type == "beat" {
+			event = ": beat\n" + event
 		}
 		if got := string(enc[events]); got != event {
 			t.Errorf("%s as an event is %q, want %q", name, got, event)
@@ -144,7 +145,7 @@ func TestFrameHeaders(t *testing.T) {
 // TestTogether: entries in line are one write, for the forms that are in use.
 func TestTogether(t *testing.T) {
 	text := func(s string) encoded { return shape("e.1", "", []byte(s)) }
-	run := []*message{{live: true, encoded: text("a")}, {encoded: text("drill")}, {live: true, encoded: text("b")}}
+	run := []*message{{encoded: text("a")}, {encoded: text("b")}}
 	all := together(run, [forms]int{frames: 5, lines: 1})
 	if got := string(all[frames]); got != "\x81\x01a\x81\x01b" {
 		t.Errorf("frames %q", got)
@@ -157,9 +158,6 @@ func TestTogether(t *testing.T) {
 	}
 	if alone := together(run[:1], [forms]int{}); &alone[frames][0] != &run[0].encoded[frames][0] {
 		t.Error("a single message was copied")
-	}
-	if none := together(run[1:2], [forms]int{frames: 1}); none[frames] != nil {
-		t.Errorf("a drill went to all: %q", none[frames])
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -38,6 +39,7 @@ type way struct {
 	name     string
 	portable bool
 	tls      bool
+	http2    bool
 }
 
 // ways are all there are: on Linux the first is parked, the others attended.
@@ -62,8 +64,14 @@ func serve(t *testing.T, log *newstest.Log, w way, o hub.Options) *node {
 	if log == nil {
 		log = newstest.New()
 	}
+	return serveSource(t, log, log, w, o)
+}
+
+// serveSource is serve on a log that comes to the hub by way of src.
+func serveSource(t *testing.T, src hub.Source, log *newstest.Log, w way, o hub.Options) *node {
+	t.Helper()
 	o.Portable = w.portable
-	h, err := hub.New(log, o)
+	h, err := hub.New(src, o)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -72,7 +80,7 @@ func serve(t *testing.T, log *newstest.Log, w way, o hub.Options) *node {
 	go func() { done <- h.Run(ctx) }()
 	n := &node{log: log, hub: h, stop: stop, done: done}
 	n.srv = httptest.NewUnstartedServer(http.HandlerFunc(n.serve))
-	if w.tls {
+	if n.srv.EnableHTTP2 = w.http2; w.tls || w.http2 {
 		n.srv.StartTLS()
 	} else {
 		n.srv.Start()
@@ -143,6 +151,7 @@ type live struct {
 	Cursor   news.Cursor
 	BeatMS   int64 `json:"beat_ms"`
 	WithinMS int64 `json:"within_ms"`
+	Stale    bool
 	Entry    *news.Entry
 	Front    []news.Entry
 }
@@ -157,6 +166,9 @@ func (m live) String() string {
 			s += " " + e.Item.Headline
 		}
 		return s
+	}
+	if m.Stale {
+		return fmt.Sprintf("stale %s %d", m.Type, m.Cursor.Offset)
 	}
 	return fmt.Sprintf("%s %d", m.Type, m.Cursor.Offset)
 }
@@ -178,11 +190,16 @@ func (n *node) dial(t testing.TB, j hub.Join) *client {
 	return c
 }
 
-// tryDial is dial for goroutines, which must not end the test.
+// tryDial is dial for goroutines, which must not end the test. About every
+// second client agrees to compression.
 func (n *node) tryDial(j hub.Join) (*client, error) {
+	return n.tryDialWith(j, websocket.CompressionMode(rand.IntN(2)*int(websocket.CompressionNoContextTakeover)))
+}
+
+func (n *node) tryDialWith(j hub.Join, mode websocket.CompressionMode) (*client, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), soon)
 	defer cancel()
-	ws, _, err := websocket.Dial(ctx, n.address(j), &websocket.DialOptions{HTTPClient: n.srv.Client()})
+	ws, _, err := websocket.Dial(ctx, n.address(j), &websocket.DialOptions{HTTPClient: n.srv.Client(), CompressionMode: mode})
 	if err != nil {
 		return nil, err
 	}
@@ -250,6 +267,14 @@ func (c *client) expectClose(code websocket.StatusCode) {
 // follows it.
 func (n *node) rawDial(t testing.TB, j hub.Join) (net.Conn, *bufio.Reader) {
 	t.Helper()
+	c, r, _ := n.rawDialOffering(t, j, "")
+	return c, r
+}
+
+// rawDialOffering is rawDial with an offer of extensions. It returns what the
+// answer accepts.
+func (n *node) rawDialOffering(t testing.TB, j hub.Join, offer string) (net.Conn, *bufio.Reader, string) {
+	t.Helper()
 	c, err := net.Dial("tcp", n.srv.Listener.Addr().String())
 	if err != nil {
 		t.Fatal(err)
@@ -265,6 +290,9 @@ func (n *node) rawDial(t testing.TB, j hub.Join) (net.Conn, *bufio.Reader) {
 	for k, v := range map[string]string{"Connection": "Upgrade", "Upgrade": "websocket", "Sec-WebSocket-Version": "13", "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ=="} {
 		req.Header.Set(k, v)
 	}
+	if offer != "" {
+		req.Header.Set("Sec-WebSocket-Extensions", offer)
+	}
 	if err := req.Write(c); err != nil {
 		t.Fatal(err)
 	}
@@ -276,7 +304,7 @@ func (n *node) rawDial(t testing.TB, j hub.Join) (net.Conn, *bufio.Reader) {
 	if err != nil || resp.StatusCode != http.StatusSwitchingProtocols || resp.Header.Get("Sec-WebSocket-Accept") != "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=" {
 		t.Fatalf("handshake: %v, %v", resp, err)
 	}
-	return c, br
+	return c, br, resp.Header.Get("Sec-WebSocket-Extensions")
 }
 
 // until waits until ok, which Stats or the like makes true soon.

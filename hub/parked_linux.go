@@ -29,7 +29,7 @@ type parked struct {
 
 // park makes a client of nc if it is a plain socket of the kernel's, and
 // returns nil if not. It closes nc then: the descriptor leaves Go's runtime.
-func (h *Hub) park(nc net.Conn, topics []string, early []byte) (*client, func(), error) {
+func (h *Hub) park(nc net.Conn, f form, topics []string, early []byte) (*client, func(), error) {
 	switch nc.(type) {
 	case *net.TCPConn, *net.UnixConn:
 	default:
@@ -50,7 +50,7 @@ func (h *Hub) park(nc net.Conn, topics []string, early []byte) (*client, func(),
 		return nil, nil, fmt.Errorf("park: %w", err)
 	}
 	p := &parked{fd: fd}
-	p.init(h, p, frames, topics)
+	p.init(h, p, f, topics)
 	return &p.client, func() { p.begin(early) }, nil
 }
 
@@ -150,8 +150,10 @@ func (p *parked) close(why Cause) {
 }
 
 // tune sets what the kernel does for a reader's connection, where it is the
-// kernel's: how much it holds back, and that it gives a silent client up. It
-// hears from us every beat, so that a second keepalive would only wake phones.
+// kernel's: how much it holds back, and that it gives up a client that has not
+// acknowledged what it was sent for h.patience. Every reader is sent something
+// every beat, so one whose network is gone is found within two of them, and a
+// keepalive would only wake phones a second time.
 func (h *Hub) tune(nc net.Conn) {
 	if over, ok := nc.(interface{ NetConn() net.Conn }); ok { // TLS
 		nc = over.NetConn()

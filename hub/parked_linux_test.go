@@ -38,7 +38,7 @@ func TestDescriptorsAreUsedAgain(t *testing.T) {
 	})
 	<-h.Ready()
 	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if err := h.WebSocket(w, r, Join{}); err != nil {
+		if err := join(h, w, r); err != nil {
 			t.Error(err)
 		}
 	}))
@@ -92,7 +92,7 @@ func TestDescriptorsAreUsedAgain(t *testing.T) {
 					t.Error(err)
 					return
 				}
-				_, _ = io.WriteString(c, upgrade)
+				_, _ = io.WriteString(c, []string{upgrade, streamRequest}[i%2])
 				r := bufio.NewReader(c)
 				if _, err := http.ReadResponse(r, nil); err != nil {
 					t.Error(err)
@@ -173,7 +173,12 @@ func TestChurnLeavesNothing(t *testing.T) {
 	go func() { done <- h.Run(ctx) }()
 	<-h.Ready()
 	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if err := h.WebSocket(w, r, Join{Topics: []string{fmt.Sprint("t", h.next.Load()%50)}}); err != nil {
+		j := Join{Topics: []string{fmt.Sprint("t", h.next.Load()%50)}}
+		serve := h.WebSocket
+		if r.Header.Get("Accept") != "" {
+			serve = h.EventStream
+		}
+		if err := serve(w, r, j); err != nil {
 			t.Error(err)
 		}
 	}))
@@ -181,13 +186,13 @@ func TestChurnLeavesNothing(t *testing.T) {
 	var comers sync.WaitGroup
 	for range 4 {
 		comers.Go(func() {
-			for range 250 {
+			for i := range 250 {
 				c, err := net.Dial("tcp", srv.Listener.Addr().String())
 				if err != nil {
 					t.Error(err)
 					return
 				}
-				_, _ = io.WriteString(c, upgrade)
+				_, _ = io.WriteString(c, []string{upgrade, streamRequest}[i%2])
 				if _, err := http.ReadResponse(bufio.NewReader(c), nil); err != nil {
 					t.Error(err)
 				}
@@ -196,7 +201,7 @@ func TestChurnLeavesNothing(t *testing.T) {
 		})
 	}
 	comers.Wait()
-	for tick := time.NewTicker(time.Millisecond); h.Stats().WebSockets > 0; <-tick.C {
+	for tick := time.NewTicker(time.Millisecond); h.Audience().Readers > 0; <-tick.C {
 	}
 	stop()
 	if err := <-done; err != nil {
@@ -208,24 +213,24 @@ func TestChurnLeavesNothing(t *testing.T) {
 	for _, s := range h.shards {
 		s.keepHouse()
 		s.sweep()
-		left := len(s.everything) + len(s.byTopic) + len(s.poller.clients) + len(s.newcomers) + int(s.owed.Load())
+		left := len(s.everything.readers) + len(s.groups) + len(s.byTopic) + len(s.poller.clients) + len(s.newcomers) + int(s.owed.Load())
 		for _, list := range s.phase {
 			left += len(list)
 		}
-		if left != 0 || s.using != [forms]int{} {
-			t.Errorf("the shard has kept %d readers, using %v", left, s.using)
+		if left != 0 {
+			t.Errorf("the shard has kept %d", left)
 		}
+	}
+	if a := h.Audience(); a.Readers != 0 || len(a.Topics) != 0 || len(h.audience.crowds) != 0 {
+		t.Errorf("counted are %+v in %d crowds", a, len(h.audience.crowds))
 	}
 }
 
 // TestClosedForGood: nothing that still has hold of a reader whose descriptor
 // is closed does anything to the connection that has got its number.
 func TestClosedForGood(t *testing.T) {
-	g := newGallery(t, 1)
+	g := newGallery(t, 1, frames)
 	p := g.readers[0]
-	w := &written{} // coder/websocket's part, which closing lets go of
-	w.init(g.shard.hub, w, frames, nil)
-	p.ws = accepted(t, w)
 	fd := p.fd
 	p.close(Left)
 	pair, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_NONBLOCK, 0)
@@ -242,8 +247,8 @@ func TestClosedForGood(t *testing.T) {
 		}
 	}()
 	p.push([]byte("push"))
-	_, _ = conn{&p.client}.Write([]byte{0x8a, 0})
-	_, _ = conn{&p.client}.Write([]byte{0x88, 0})
+	_, _ = (&conn{client: &p.client}).Write([]byte{0x8a, 0})
+	_, _ = (&conn{client: &p.client}).Write([]byte{0x88, 0})
 	p.end(Slow, []byte("end"))
 	g.shard.dismiss(&p.reader)
 	g.shard.deliver([]*message{item(t, 1)})

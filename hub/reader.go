@@ -3,7 +3,6 @@ package hub
 import (
 	"context"
 	"errors"
-	"strings"
 	"sync"
 	"time"
 )
@@ -21,11 +20,11 @@ type reader struct {
 	owed  bool // a goroutine has been woken to write, and has not begun
 	out   outbox
 
-	hub    *Hub
-	shard  *shard
-	topics []string
-	began  time.Duration // when a goroutine began its last write, on the hub's clock
-	blank  chan struct{} // if made, closed when the outbox is empty or the reader ended
+	hub   *Hub
+	shard *shard
+	crowd *crowd        // whose topics it wants
+	began time.Duration // when a goroutine began its last write, on the hub's clock
+	blank chan struct{} // if made, closed when the outbox is empty or the reader ended
 }
 
 // state is how far a reader is on its way out.
@@ -58,9 +57,7 @@ type wire interface {
 // init makes r a reader of the next shard in turn.
 func (r *reader) init(h *Hub, w wire, f form, topics []string) {
 	r.hub, r.wire, r.form = h, w, f
-	for _, t := range topics {
-		r.topics = append(r.topics, strings.Clone(t)) // not to keep the request they are part of
-	}
+	r.crowd = h.audience.join(topics)
 	r.shard = h.shards[h.next.Add(1)%uint64(len(h.shards))]
 	h.tally.joined(f)
 }
@@ -191,6 +188,7 @@ func (r *reader) leave(why Cause) {
 	r.mu.Unlock()
 	r.shard.missed()
 	r.hub.tally.left(r.form)
+	r.hub.audience.leave(r.crowd)
 	r.hub.door.leave()
 }
 

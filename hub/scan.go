@@ -1,14 +1,18 @@
 package hub
 
-import "encoding/binary"
+import (
+	"encoding/binary"
+	"unicode/utf8"
+)
 
 // finding is what scan makes of what a client sent.
 type finding uint8
 
 const (
-	fine   finding = iota // control frames, and perhaps the beginning of one
-	wrong                 // last comes the header of a frame that no listener sends
-	toobig                // the same, of more data than any client has reason to send
+	fine    finding = iota // control frames, and perhaps the beginning of one
+	wrong                  // last comes the header of a frame that no listener sends
+	toobig                 // the same, of more data than any client has reason to send
+	garbled                // next would come a close frame whose reason is not text
 )
 
 const (
@@ -23,7 +27,8 @@ const (
 // coder/websocket without its reader having to wait for more: all complete
 // control frames, or these and the header of a frame that ends the connection,
 // whose payload nobody wants. What is left over is shorter than a control
-// frame, so nobody can make us keep more.
+// frame, so nobody can make us keep more. A close frame whose reason is not
+// UTF-8 (RFC 6455 section 8.1) is not given out: coder would echo it.
 func scan(b []byte) (n int, f finding) {
 	for {
 		rest := b[n:]
@@ -59,7 +64,18 @@ func scan(b []byte) (n int, f finding) {
 			return n + header, wrong
 		case uint64(len(rest)) < uint64(header)+payload:
 			return n, fine
+		case first&0xf == 0x8 && !reads(rest[header-4:header], rest[header:header+int(payload)]):
+			return n, garbled
 		}
 		n += header + int(payload)
 	}
+}
+
+// reads reports whether the reason in a close frame's payload is UTF-8.
+func reads(mask, payload []byte) bool {
+	var plain [maxControl]byte
+	for i, b := range payload {
+		plain[i] = b ^ mask[i%4]
+	}
+	return len(payload) < 2 || utf8.Valid(plain[2:len(payload)])
 }

@@ -36,17 +36,30 @@ type shard struct {
 
 	// What follows belongs to run.
 	at         uint64 // the last broadcast
-	everything []*reader
-	byTopic    map[string][]*reader
-	phase      [phases][]*reader // all of them
-	turn       int               // the phase of the next newcomer
-	using      [forms]int        // how many readers of each form
-	leaving    *message          // the drain, once there is one: newcomers are told too
-	closed     bool              // all were dismissed: newcomers are too
+	groups     map[*crowd]*group
+	everything *group              // of those who name no topic
+	byTopic    map[string][]*group // of those who name it
+	asked      []*group            // those who want something of the run in hand
+	phase      [phases][]*reader   // all readers
+	turn       int                 // the phase of the next newcomer
+	leaving    *message            // the drain, once there is one: newcomers are told too
+	silent     *message            // the word that the log is, while it is: newcomers are told too
+	closed     bool                // all were dismissed: newcomers are too
+}
+
+// group is a shard's readers who name the same topics: what one of them wants
+// of a run, all do.
+type group struct {
+	readers []*reader
+	using   [forms]int // how many of each form
+	wants   []*message // of the run in hand
 }
 
 func newShard(h *Hub) *shard {
-	return &shard{hub: h, line: make(chan *message, maxLine), knock: make(chan struct{}, 1), paid: make(chan struct{}, 1), byTopic: map[string][]*reader{}}
+	return &shard{
+		hub: h, line: make(chan *message, maxLine), knock: make(chan struct{}, 1), paid: make(chan struct{}, 1),
+		groups: map[*crowd]*group{}, everything: &group{}, byTopic: map[string][]*group{},
+	}
 }
 
 // admit takes over a reader that its joiner has brought to the head.
@@ -121,36 +134,60 @@ func (s *shard) seat(r *reader) {
 			s.reset(r, &sent)
 		}
 	}
+	if s.silent != nil && r.form != lines { // a poll is told when it ends
+		sent.push(r, s.silent.to(r))
+	}
 	s.hub.tally.deliver(sent)
-	if len(r.topics) == 0 {
-		s.everything = append(s.everything, r)
-	}
-	for _, t := range r.topics {
-		s.byTopic[t] = append(s.byTopic[t], r)
-	}
+	g := s.group(r.crowd)
+	g.readers = append(g.readers, r)
+	g.using[r.form]++
 	s.phase[s.turn] = append(s.phase[s.turn], r)
 	s.turn = (s.turn + 1) % phases
-	s.using[r.form]++
+}
+
+// group is the group of c.
+func (s *shard) group(c *crowd) *group {
+	if len(c.topics) == 0 {
+		return s.everything
+	}
+	g := s.groups[c]
+	if g == nil {
+		g = &group{}
+		s.groups[c] = g
+		for _, t := range c.topics {
+			s.byTopic[t] = append(s.byTopic[t], g)
+		}
+	}
+	return g
 }
 
 // sweep drops the readers that have left from all lists.
 func (s *shard) sweep() {
 	s.leavers.Store(0)
-	left := func(r *reader) bool { return r.ended() }
-	s.everything = slices.DeleteFunc(s.everything, left)
+	for i, list := range s.phase {
+		s.phase[i] = slices.DeleteFunc(list, (*reader).ended)
+	}
+	s.everything.sweep()
+	for c, g := range s.groups {
+		if g.sweep(); g.empty() {
+			delete(s.groups, c)
+		}
+	}
 	for t, list := range s.byTopic {
-		if list = slices.DeleteFunc(list, left); len(list) == 0 {
+		if list = slices.DeleteFunc(list, (*group).empty); len(list) == 0 {
 			delete(s.byTopic, t)
 		} else {
 			s.byTopic[t] = list
 		}
 	}
-	s.using = [forms]int{}
-	for i, list := range s.phase {
-		s.phase[i] = slices.DeleteFunc(list, left)
-		for _, r := range s.phase[i] {
-			s.using[r.form]++
-		}
+}
+
+func (g *group) empty() bool { return len(g.readers) == 0 }
+
+func (g *group) sweep() {
+	g.readers, g.using = slices.DeleteFunc(g.readers, (*reader).ended), [forms]int{}
+	for _, r := range g.readers {
+		g.using[r.form]++
 	}
 }
 
@@ -170,17 +207,23 @@ func (s *shard) announce(m *message) {
 		}
 	case reset:
 		s.at = m.seq
+		s.resetAll(m.from, &sent)
+		whom = nil
 	case drain:
 		s.leaving = m
+	case word:
+		if s.silent = nil; m.stale {
+			s.silent = m
+		}
 	}
 	for _, list := range whom {
 		for _, r := range list {
 			switch {
 			case m.kind == dismiss:
 				s.dismiss(r)
+			case m.kind == word:
+				sent.push(r, m.to(r))
 			case r.at > m.from: // has it, or came later
-			case m.kind == reset:
-				s.reset(r, &sent)
 			default:
 				sent.push(r, m.encoded[r.form])
 				r.at = max(r.at, m.seq) // a drain has no number
@@ -190,15 +233,46 @@ func (s *shard) announce(m *message) {
 	s.hub.tally.deliver(sent)
 }
 
+// resetAll sends all readers that are not further than from the front they
+// see, encoded once for each group.
+func (s *shard) resetAll(from uint64, sent *delivered) {
+	for c, g := range s.groups {
+		s.resetGroup(g, c.topics, from, sent)
+	}
+	s.resetGroup(s.everything, nil, from, sent)
+}
+
+func (s *shard) resetGroup(g *group, topics []string, from uint64, sent *delivered) {
+	if g.empty() {
+		return
+	}
+	enc, p, err := s.hub.resetOf(topics)
+	for _, r := range g.readers {
+		switch {
+		case r.at > from: // has it, or came later
+		case err != nil:
+			s.refuse(r)
+		default:
+			s.hub.tally.resets.Add(1)
+			sent.push(r, enc[r.form])
+			r.at = p.at
+		}
+	}
+}
+
 // reset sends r the front it sees.
 func (s *shard) reset(r *reader, sent *delivered) {
-	b, p, err := s.hub.reset(r.topics, r.form)
+	b, p, err := s.hub.reset(r.crowd.topics, r.form)
 	if err != nil {
-		r.end(Failed, r.goodbye(closeTryLater, "the front could not be read"))
+		s.refuse(r)
 		return
 	}
 	sent.push(r, b)
 	r.at = p.at
+}
+
+func (s *shard) refuse(r *reader) {
+	r.end(Failed, r.goodbye(closeTryLater, "the front could not be read"))
 }
 
 func (s *shard) dismiss(r *reader) {

@@ -130,3 +130,41 @@ func TestAnnounced(t *testing.T) {
 		t.Errorf("after a beat: %q", before.messages())
 	}
 }
+
+// TestWordOfSilence: all are told that the log is silent, and so is who comes
+// later, but nobody is taken back by its cursor.
+func TestWordOfSilence(t *testing.T) {
+	h, s := newStage(t, newstest.New(), 8)
+	come := func(at uint64, f form) *written {
+		w := &written{}
+		w.init(h, w, f, nil)
+		w.at = at
+		s.seat(&w.reader)
+		return w
+	}
+	tell := func(stale bool) {
+		h.tellPulse(context.Background(), stale)
+		s.send([]*message{<-s.line})
+	}
+	here, ahead := come(4, events), come(9, events)
+	tell(true)
+	late, poll := come(4, events), come(4, lines)
+	tell(false)
+	after := come(4, events)
+	const at, stale, fresh = "id: stage.3\n", `data: {"type":"beat","cursor":"stage.3","stale":true}`, `data: {"type":"beat","cursor":"stage.3"}`
+	for _, c := range []struct {
+		name string
+		who  *written
+		want string
+	}{
+		{"a reader at the head", here, ": beat\n" + at + stale + "\n\n: beat\n" + at + fresh + "\n\n"},
+		{"a reader who has seen more", ahead, ": beat\ndata: {\"type\":\"beat\",\"stale\":true}\n\n: beat\ndata: {\"type\":\"beat\"}\n\n"},
+		{"a reader who came meanwhile", late, ": beat\n" + at + stale + "\n\n: beat\n" + at + fresh + "\n\n"},
+		{"a poll that came meanwhile", poll, "{\"type\":\"beat\"}\n"},
+		{"a reader who came after it", after, ""},
+	} {
+		if got := string(c.who.b); got != c.want {
+			t.Errorf("%s got %q, want %q", c.name, got, c.want)
+		}
+	}
+}

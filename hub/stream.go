@@ -1,45 +1,89 @@
 package hub
 
 import (
+	"bytes"
 	"context"
+	"fmt"
 	"net/http"
 	"time"
 )
 
-// stream is a reader of server-sent events. The goroutine of its request
-// writes what it is sent, so that it works over whatever net/http speaks. It
-// is its own wire.
+// EventStream makes the client of req a reader of server-sent events. On
+// ErrNotReady, ErrDraining and ErrFull nothing has been written to w. A client
+// resumes by Join.Cursor, which a browser remembers as the id of the last
+// event.
+//
+// Over HTTP/1 the connection becomes the hub's, as a WebSocket's does, and the
+// stream ends with it: EventStream waits until the reader has been brought to
+// the head, and not for its end. Over HTTP/2, where a connection carries other
+// requests too, it blocks until the reader has left or been sent away.
+func (h *Hub) EventStream(w http.ResponseWriter, req *http.Request, j Join) error {
+	if err := h.admit(); err != nil {
+		return err
+	}
+	header := w.Header()
+	header.Set("Content-Type", "text/event-stream")
+	header.Set("Cache-Control", "no-cache, no-transform") // a proxy that compresses would hold events back
+	header.Set("X-Accel-Buffering", "no")                 // the same for nginx and its buffers
+	if req.ProtoMajor == 1 && h.ownStream(w, req, j) {
+		return nil
+	}
+	s := &stream{woken: make(chan struct{}, 1), rc: http.NewResponseController(w)}
+	s.init(h, s, events, j.Topics)
+	defer s.leave(Left)
+	w.WriteHeader(http.StatusOK)
+	s.serve(w, req, j)
+	return nil
+}
+
+// ownStream takes the connection over, or reports that it is not to be had:
+// then nothing has changed.
+func (h *Hub) ownStream(w http.ResponseWriter, req *http.Request, j Join) bool {
+	nc, brw, err := http.NewResponseController(w).Hijack()
+	if err != nil {
+		return false
+	}
+	early, _ := brw.Peek(brw.Reader.Buffered()) // what came with the request, if anything
+	c, begin, err := h.attach(nc, events, j.Topics, bytes.Clone(early))
+	if err != nil {
+		_ = nc.Close() // there is no way left to answer
+		h.door.leave()
+		h.o.Logger.Error("an event stream could not be begun", "error", err)
+		return true
+	}
+	p := h.start(j.Cursor)
+	c.push(append(streamHead(w.Header()), encodeHello(p.cursor, h.o.Beat)[events]...)) // one packet
+	begin()
+	h.bring(req.Context(), &c.reader, p, c.flush)
+	return true
+}
+
+// streamHead is the head of an answer that ends with its connection, which
+// needs no chunks (RFC 9112 section 6.3): the events are the same bytes for all.
+func streamHead(header http.Header) []byte {
+	header.Set("Connection", "close")
+	header.Set("Date", time.Now().UTC().Format(http.TimeFormat))
+	head := bytes.NewBufferString("HTTP/1.1 200 OK\r\n")
+	_ = header.Write(head) // a buffer does not fail
+	head.WriteString("\r\n")
+	return head.Bytes()
+}
+
+// stream is a reader of server-sent events whose connection is not ours. The
+// goroutine of its request writes what it is sent, so that it works over
+// whatever net/http speaks. It is its own wire.
 type stream struct {
 	reader
 	rc    *http.ResponseController
 	woken chan struct{}
 }
 
-// EventStream makes the client of req a reader of server-sent events and
-// blocks until it has left or been sent away. On ErrNotReady, ErrDraining and
-// ErrFull nothing has been written to w. A client resumes by Join.Cursor, which
-// a browser remembers as the id of the last event.
-func (h *Hub) EventStream(w http.ResponseWriter, req *http.Request, j Join) error {
-	if err := h.admit(); err != nil {
-		return err
-	}
-	s := &stream{woken: make(chan struct{}, 1), rc: http.NewResponseController(w)}
-	s.init(h, s, events, j.Topics)
-	defer s.leave(Left)
-
-	header := w.Header()
-	header.Set("Content-Type", "text/event-stream")
-	header.Set("Cache-Control", "no-cache, no-transform") // a proxy that compresses would hold events back
-	header.Set("X-Accel-Buffering", "no")                 // the same for nginx and its buffers
-	if req.ProtoMajor == 1 {
-		header.Set("Connection", "close") // its write deadline must not meet another request
-	}
-	w.WriteHeader(http.StatusOK)
-
+// serve writes to w until the reader has ended.
+func (s *stream) serve(w http.ResponseWriter, req *http.Request, j Join) {
 	write := func(b []byte) error {
-		s.writeBy(time.Now().Add(h.patience))
+		s.writeBy(time.Now().Add(s.hub.patience))
 		if _, err := w.Write(b); err != nil {
-			return err
+			return fmt.Errorf("write an event: %w", err)
 		}
 		return s.rc.Flush()
 	}
@@ -49,9 +93,9 @@ func (h *Hub) EventStream(w http.ResponseWriter, req *http.Request, j Join) erro
 		}
 		return nil
 	}
-	p := h.start(j.Cursor)
-	s.push(encodeHello(p.cursor, h.o.Beat)[events])
-	h.bring(req.Context(), &s.reader, p, flush)
+	p := s.hub.start(j.Cursor)
+	s.push(encodeHello(p.cursor, s.hub.o.Beat)[events])
+	s.hub.bring(req.Context(), &s.reader, p, flush)
 	for s.drainTo(write) {
 		select {
 		case <-s.woken:
@@ -60,7 +104,6 @@ func (h *Hub) EventStream(w http.ResponseWriter, req *http.Request, j Join) erro
 		}
 	}
 	s.writeBy(time.Now().Add(lingerTime)) // for what net/http has still to write
-	return nil
 }
 
 // write takes nothing at once: net/http might block.

@@ -4,8 +4,12 @@ import (
 	"bufio"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io"
+	"net"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -85,14 +89,29 @@ func (s *eventStream) expect(t testing.TB, want ...string) {
 	}
 }
 
-func TestEventStream(t *testing.T) {
-	n := serve(t, nil, way{}, hub.Options{Beat: 64 * time.Millisecond, DrainWindow: 64 * time.Millisecond})
+// onEveryStream is onEveryWay for event streams: over HTTP/2 the connection
+// stays net/http's.
+func onEveryStream(t *testing.T, test func(t *testing.T, w way)) {
+	onEveryWay(t, test)
+	t.Run("http2", func(t *testing.T) {
+		t.Parallel()
+		test(t, way{http2: true})
+	})
+}
+
+func TestEventStream(t *testing.T) { onEveryStream(t, testEventStream) }
+
+func testEventStream(t *testing.T, w way) {
+	n := serve(t, nil, w, hub.Options{Beat: 64 * time.Millisecond, DrainWindow: 64 * time.Millisecond})
 	s := n.openStream(t, hub.Join{Topics: []string{"world"}})
 	defer s.close()
 	for name, want := range map[string]string{"Content-Type": "text/event-stream", "Cache-Control": "no-cache, no-transform", "X-Accel-Buffering": "no"} {
 		if got := s.resp.Header.Get(name); got != want {
 			t.Errorf("%s is %q, want %q", name, got, want)
 		}
+	}
+	if (s.resp.ProtoMajor == 2) != w.http2 {
+		t.Errorf("the stream came over %s", s.resp.Proto)
 	}
 	s.expect(t, "hello 0", "beat 0")
 	if !strings.HasPrefix(s.raw, ": beat\n") {
@@ -135,9 +154,10 @@ func TestEventStream(t *testing.T) {
 
 // TestStalledStream: who opens a stream and does not read is dropped, and
 // nobody waits for it.
-func TestStalledStream(t *testing.T) {
-	t.Parallel()
-	n := serve(t, nil, way{}, hub.Options{DrainWindow: -1})
+func TestStalledStream(t *testing.T) { onEveryStream(t, testStalledStream) }
+
+func testStalledStream(t *testing.T, w way) {
+	n := serve(t, nil, w, hub.Options{DrainWindow: -1})
 	stalled := n.openStream(t, hub.Join{})
 	defer stalled.close()
 	reads := n.openStream(t, hub.Join{})
@@ -165,6 +185,114 @@ func TestStalledStream(t *testing.T) {
 	if got == 0 || got >= uint64(posted) {
 		t.Errorf("the stalled reader got %d of %d", got, posted)
 	}
+}
+
+// TestStreamHead holds the answer to what HTTP/1 says of one that ends with its
+// connection, byte for byte, and its first event comes with it.
+func TestStreamHead(t *testing.T) {
+	onEveryWay(t, func(t *testing.T, w way) {
+		n := serve(t, nil, w, hub.Options{DrainWindow: -1})
+		for _, version := range []string{"1.0", "1.1"} {
+			conn := n.rawStream(t, "GET / HTTP/"+version+"\r\nHost: x\r\nAccept: text/event-stream\r\n\r\n")
+			b := make([]byte, 4096)
+			got, err := conn.Read(b)
+			if err != nil {
+				t.Fatal(err)
+			}
+			head, body, _ := strings.Cut(string(b[:got]), "\r\n\r\n")
+			lines := strings.Split(head, "\r\n")
+			slices.Sort(lines[1:])
+			for i, line := range lines {
+				if strings.HasPrefix(line, "Date: ") {
+					if _, err := http.ParseTime(line[6:]); err != nil {
+						t.Error(err)
+					}
+					lines[i] = "Date"
+				}
+			}
+			want := "HTTP/1.1 200 OK|Cache-Control: no-cache, no-transform|Connection: close|Content-Type: text/event-stream|Date|X-Accel-Buffering: no"
+			if got := strings.Join(lines, "|"); got != want {
+				t.Errorf("HTTP/%s is answered\n%s\nwant\n%s", version, got, want)
+			}
+			if !strings.HasPrefix(body, "id: ") || !strings.HasSuffix(body, "}\n\n") || !strings.Contains(body, `data: {"type":"hello"`) {
+				t.Errorf("the first event is %q", body)
+			}
+		}
+	})
+}
+
+// TestStreamClientsSend: what the client of an event stream sends is not
+// listened to, but bounded; that it closes is noticed.
+func TestStreamClientsSend(t *testing.T) {
+	request := "GET / HTTP/1.1\r\nHost: x\r\nAccept: text/event-stream\r\n\r\n"
+	for _, c := range []struct {
+		name, sent string
+		end        func(net.Conn) error
+		cause      hub.Cause
+		ends       bool
+	}{
+		{name: "nothing"},
+		{name: "another request", sent: request},
+		{name: "what is not HTTP", sent: strings.Repeat("\x81\x80", 1000)},
+		{name: "too much", sent: strings.Repeat("x", 20<<10), ends: true, cause: hub.Policy},
+		{name: "an end", end: func(c net.Conn) error { return c.(interface{ CloseWrite() error }).CloseWrite() }, ends: true, cause: hub.Left},
+		{name: "a reset", end: reset, ends: true, cause: hub.Left},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			onEveryWay(t, func(t *testing.T, w way) {
+				n := serve(t, nil, w, hub.Options{DrainWindow: -1})
+				conn := n.rawStream(t, request)
+				s := &eventStream{r: bufio.NewReader(conn)}
+				if _, err := http.ReadResponse(s.r, nil); err != nil {
+					t.Fatal(err)
+				}
+				s.expect(t, "hello 0")
+				_, _ = io.WriteString(conn, c.sent) // it may be ended before it has all
+				if c.end != nil {
+					if err := c.end(conn); err != nil {
+						t.Fatal(err)
+					}
+				}
+				if c.ends {
+					until(t, "the reader to be gone", func() bool { return n.hub.Stats().Closed[c.cause] == 1 && n.hub.Stats().EventStreams == 0 })
+					return
+				}
+				n.log.Post("news goes on")
+				s.expect(t, "entry 1 posted news goes on")
+				if n := n.hub.Stats().EventStreams; n != 1 {
+					t.Errorf("there are %d readers", n)
+				}
+			})
+		})
+	}
+}
+
+// reset closes c without a word, and without having read what is there.
+func reset(c net.Conn) error {
+	if over, ok := c.(interface{ NetConn() net.Conn }); ok {
+		c = over.NetConn()
+	}
+	return errors.Join(c.(*net.TCPConn).SetLinger(0), c.Close())
+}
+
+// rawStream opens a connection and sends request.
+func (n *node) rawStream(t testing.TB, request string) net.Conn {
+	t.Helper()
+	c, err := net.Dial("tcp", n.srv.Listener.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n.srv.TLS != nil {
+		c = tlsClient(n, c)
+	}
+	t.Cleanup(func() { _ = c.Close() })
+	if err := c.SetReadDeadline(time.Now().Add(soon)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := io.WriteString(c, request); err != nil {
+		t.Fatal(err)
+	}
+	return c
 }
 
 // postLong posts an item with a long summary.

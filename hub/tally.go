@@ -29,10 +29,13 @@ func (c Cause) String() string {
 	return [causes]string{"left", "slow", "silent", "policy", "too_big", "protocol", "failed", "drained"}[c]
 }
 
-// causeOf is why a read or write of a socket failed.
+// causeOf is why a read or write of a socket failed. A network that is gone
+// may say so when the kernel gives up, or say nothing at all.
 func causeOf(err error) Cause {
-	if errors.Is(err, syscall.ETIMEDOUT) || errors.Is(err, os.ErrDeadlineExceeded) {
-		return Silent
+	for _, gone := range []error{os.ErrDeadlineExceeded, syscall.ETIMEDOUT, syscall.EHOSTUNREACH, syscall.ENETUNREACH} {
+		if errors.Is(err, gone) {
+			return Silent
+		}
 	}
 	return Left
 }
@@ -47,6 +50,7 @@ type Stats struct {
 	Bytes        uint64           // of these
 	Resets       uint64           // fronts sent in place of lost or too many entries
 	Head         news.Cursor      // of the last entry broadcast
+	Stale        bool             // the log is silent, and the readers know
 }
 
 // tally counts for Stats.
@@ -100,9 +104,9 @@ func (t *tally) ended(f form, why Cause) {
 func (h *Hub) Stats() Stats {
 	t := &h.tally
 	s := Stats{
-		WebSockets: int(t.readers[frames].Load()), EventStreams: int(t.readers[events].Load()), Polls: int(t.readers[lines].Load()),
+		WebSockets: int(t.readers[frames].Load() + t.readers[packed].Load()), EventStreams: int(t.readers[events].Load()), Polls: int(t.readers[lines].Load()),
 		Closed:   map[Cause]uint64{},
-		Messages: t.messages.Load(), Bytes: t.bytes.Load(), Resets: t.resets.Load(),
+		Messages: t.messages.Load(), Bytes: t.bytes.Load(), Resets: t.resets.Load(), Stale: h.stale(),
 	}
 	for c := range causes {
 		if n := t.closed[c].Load(); n > 0 {

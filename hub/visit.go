@@ -10,8 +10,9 @@ import (
 	"crier/news"
 )
 
-// Page is what a poll has found: messages (entry, reset or drain), oldest
-// first, and the cursor to poll with next. Messages may be empty.
+// Page is what a poll has found: messages (entry, reset, drain, or a beat that
+// says whether the log is silent), oldest first, and the cursor to poll with
+// next. Messages may be empty.
 type Page struct {
 	Cursor   news.Cursor
 	Messages []json.RawMessage
@@ -27,7 +28,8 @@ type visit struct {
 // Poll returns the messages after j.Cursor that j.Topics want: at once if
 // there are any, else as soon as there are, and after wait without. It may
 // return before, without messages, when the hub drains. Errors: ErrNotReady,
-// ErrDraining, ErrFull, ctx's, and the log's if it had to be read.
+// ErrDraining, ErrFull, ctx's, and the log's if it had to be read, for which
+// it has 15 s.
 func (h *Hub) Poll(ctx context.Context, j Join, wait time.Duration) (Page, error) {
 	if err := h.admit(); err != nil {
 		return Page{}, err
@@ -37,22 +39,27 @@ func (h *Hub) Poll(ctx context.Context, j Join, wait time.Duration) (Page, error
 	defer v.leave(Left)
 
 	p := h.start(j.Cursor)
+	soon, cancel := context.WithTimeout(ctx, joinTime)
+	defer cancel()
 	for !p.live {
-		b, next, err := h.step(ctx, p, j.Topics, lines)
+		b, next, err := h.step(soon, p, j.Topics, lines)
 		if err != nil {
 			return Page{}, fmt.Errorf("poll: %w", err)
 		}
 		if p = next; len(b) > 0 {
-			found, err := page(b, p.cursor)
+			found, err := page(h.vouch(b), p.cursor)
 			found.Cursor = p.cursor // may be beyond the last that was wanted
 			return found, err
 		}
 	}
 	if wait <= 0 {
-		return page(nil, p.cursor)
+		return page(h.vouch(nil), p.cursor)
 	}
 	v.at = p.at
 	v.shard.admit(&v.reader)
+	if h.stale() { // whoever comes while the log is silent should know soon
+		wait = min(wait, 2*h.o.StaleAfter)
+	}
 	over := time.NewTimer(wait)
 	defer over.Stop()
 	select {
@@ -64,7 +71,7 @@ func (h *Hub) Poll(ctx context.Context, j Join, wait time.Duration) (Page, error
 	// All it wanted up to p has been there, and all that came is in got: what
 	// may still be in line at the shard comes with the next poll.
 	v.end(Left, nil)
-	return page(v.got, p.cursor)
+	return page(h.vouch(v.got), p.cursor)
 }
 
 // page takes lines apart. from is the cursor if no message has one.

@@ -35,16 +35,17 @@ func (h *Hub) WebSocket(w http.ResponseWriter, req *http.Request, j Join) error 
 		return err
 	}
 	hs := &handshake{w: w, hub: h, join: j}
-	ws, err := websocket.Accept(hs, req, &websocket.AcceptOptions{
-		InsecureSkipVerify: true,
-		CompressionMode:    websocket.CompressionDisabled,
-	})
+	o := acceptOptions()
+	if h.o.Plain {
+		o.CompressionMode = websocket.CompressionDisabled
+	}
+	ws, err := websocket.Accept(hs, req, o)
 	if err != nil {
 		h.door.leave()
 		return hs.refusal(err)
 	}
-	c := hs.client
-	c.ws = ws
+	c := hs.end.client
+	hs.end.letGo(ws)
 	p := h.start(j.Cursor)
 	c.push(append(hs.answer, encodeHello(p.cursor, h.o.Beat)[frames]...)) // one packet
 	hs.begin()
@@ -63,9 +64,9 @@ type handshake struct {
 	status int          // of a refusal
 	detail bytes.Buffer // its text
 
-	answer []byte  // that switches protocols, to be sent with the first message
-	client *client // once hijacked
-	begin  func()  // starts the wire
+	answer []byte // that switches protocols, to be sent with the first message
+	end    *conn  // once hijacked
+	begin  func() // starts the wire
 }
 
 // Header is the answer's.
@@ -89,41 +90,45 @@ func (hs *handshake) refusal(err error) error {
 	return &HandshakeError{Status: hs.status, Detail: detail}
 }
 
-// Hijack takes the connection over and hands coder/websocket our end of it,
-// with buffers that hold one control frame in place of net/http's two of 4 KiB.
+// Hijack takes the connection over and hands coder/websocket our end of it.
 func (hs *handshake) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	nc, brw, err := http.NewResponseController(hs.w).Hijack()
 	if err != nil {
-		for _, name := range []string{"Upgrade", "Connection", "Sec-WebSocket-Accept"} {
+		for _, name := range []string{"Upgrade", "Connection", "Sec-WebSocket-Accept", "Sec-WebSocket-Extensions"} {
 			hs.Header().Del(name)
 		}
 		return nil, nil, err
 	}
+	f := frames
+	if hs.Header().Get("Sec-WebSocket-Extensions") != "" { // the only one that coder/websocket knows
+		f = packed
+	}
 	r := brw.Reader
 	early, _ := r.Peek(r.Buffered()) // what came with the request, if anything
-	if hs.client, hs.begin, err = hs.hub.attach(nc, hs.join.Topics, bytes.Clone(early)); err != nil {
+	c, begin, err := hs.hub.attach(nc, f, hs.join.Topics, bytes.Clone(early))
+	if err != nil {
 		return nil, nil, err
 	}
+	hs.end, hs.begin = &conn{client: c}, begin
 	answer := bytes.NewBufferString("HTTP/1.1 101 Switching Protocols\r\n")
 	if err := hs.Header().Write(answer); err != nil {
 		return nil, nil, fmt.Errorf("write the handshake's header: %w", err) // a buffer does not fail
 	}
 	answer.WriteString("\r\n")
 	hs.answer = answer.Bytes()
-	c := conn{hs.client}
-	return c, bufio.NewReadWriter(bufio.NewReaderSize(c, 16), bufio.NewWriterSize(c, 2+maxControl)), nil
+	return hs.end, hs.end.buffers(), nil
 }
 
 // attach makes a client of nc: parked where that is possible, attended by a
 // goroutine where not. begin starts it.
-func (h *Hub) attach(nc net.Conn, topics []string, early []byte) (c *client, begin func(), err error) {
+func (h *Hub) attach(nc net.Conn, f form, topics []string, early []byte) (c *client, begin func(), err error) {
 	h.tune(nc)
 	if !h.o.Portable {
-		if c, begin, err = h.park(nc, topics, early); c != nil || err != nil {
+		if c, begin, err = h.park(nc, f, topics, early); c != nil || err != nil {
 			return c, begin, err
 		}
 	}
 	a := &attended{nc: nc}
-	a.init(h, a, frames, topics)
+	a.init(h, a, f, topics)
 	return &a.client, func() { h.own.Go(func() { a.listen(early) }) }, nil
 }

@@ -10,6 +10,11 @@ export class Refused extends Error {
     this.retryAfter = Number(headers?.get("Retry-After")) || 0;
   }
 
+  /** nothingKept says that this attempt, whatever it asked for, changed nothing. */
+  get nothingKept() {
+    return this.status < 500 || this.kind === "log";
+  }
+
   /** kind is the last part of the problem's type. */
   get kind() {
     return (this.problem.type ?? "").split(":").at(-1);
@@ -50,6 +55,9 @@ function parse(text) {
     return null;
   }
 }
+
+/** sentence is the text with a full stop. */
+export const sentence = (text) => text.replace(/[.…]?$/, (end) => end || ".");
 
 /** problemWords is an error as lines of text, the first the most important. */
 export function problemWords(err) {

@@ -14,6 +14,7 @@ const missesPerRung = 2; // failed tries before the next worse transport
  * Live reports { state, transport, retryAt, resumed } to onState:
  *   connecting  trying now
  *   live        messages come in; resumed if there was an interruption
+ *   stale       the server is there, but has lost touch with the news
  *   waiting     will try again at retryAt (ms since 1970)
  *   offline     the browser says there is no network
  *   stopped
@@ -44,7 +45,7 @@ export class Live {
     return this.#cursor;
   }
 
-  /** heardAt is when the server last said anything, in ms since 1970. */
+  /** heardAt is when the server last vouched for what there is, in ms since 1970. */
   get heardAt() {
     return this.#heardAt;
   }
@@ -127,10 +128,12 @@ export class Live {
 
   #heard(conn, m) {
     if (conn !== this.#now && conn !== this.#next) return;
-    conn.heard = this.#heardAt = Date.now();
+    conn.heard = Date.now();
+    if (!m.stale) this.#heardAt = conn.heard;
     if (m.type === "hello" && m.beat_ms > 0) conn.beat = m.beat_ms;
     if (!conn.greeted) this.#greet(conn);
     this.#watch(conn);
+    if (conn === this.#now && m.type !== "drain") this.#freshness(conn, m.stale === true);
     switch (m.type) {
       case "hello":
         // With a cursor of ours, what we have missed is still to come.
@@ -152,6 +155,14 @@ export class Live {
       case "drain":
         this.#after("succeed", this.#o.random() * m.within_ms, () => this.#succeed(conn.rung));
     }
+  }
+
+  // #freshness follows what the server says of its own view of the log. The
+  // connection is good either way, so it is kept.
+  #freshness(conn, stale) {
+    if (stale === (this.#state.state === "stale")) return;
+    const { name } = this.#o.transports[conn.rung];
+    this.#say(stale ? { state: "stale", transport: name } : { state: "live", transport: name, resumed: true });
   }
 
   #greet(conn) {

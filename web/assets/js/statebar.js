@@ -50,7 +50,7 @@ export class StateBar {
   connection(s) {
     this.#current = s;
     clearTimeout(this.#later);
-    if (s.state === "live" || s.state === "offline") this.#show();
+    if (s.state === "live" || s.state === "offline" || s.state === "stale") this.#show(); // a server waits before it says stale
     else this.#later = setTimeout(() => this.#show(), blip);
   }
 
@@ -87,6 +87,8 @@ export class StateBar {
         this.#count(retryAt);
         this.#seconds = setInterval(() => this.#count(retryAt), 500);
         return undefined;
+      case "stale":
+        return this.#put("stale", "Reconnecting…");
       case "offline":
         return this.#put("offline", `You’re offline. This is the news as of ${clockTime(this.#o.asOf())}.`);
       default:
@@ -107,7 +109,7 @@ export class StateBar {
   #put(state, words) {
     this.#state.dataset.state = state;
     if (this.#words.textContent !== words) this.#words.textContent = words;
-    const hide = state === "live" || state === "connecting" || state === "still";
+    const hide = state !== "waiting" && state !== "offline"; // there is nothing to retry
     if (hide && this.#retry.matches(":focus")) this.#pause.focus(); // not lost with the button
     this.#retry.hidden = hide;
   }

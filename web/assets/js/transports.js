@@ -72,7 +72,7 @@ export function longPoll(base, query, { message, end }) {
         const page = await answer.json();
         if (stop.signal.aborted) return;
         for (const m of page.messages) message(m);
-        message({ type: "beat", cursor: page.cursor });
+        message({ type: "beat", cursor: page.cursor, stale: page.messages.at(-1)?.stale === true });
       }
     } catch {
       if (!stop.signal.aborted) end({ code: 1006 });

@@ -1,6 +1,6 @@
 // Writing and posting a new item.
 
-import { Refused, Unanswered, showProblem } from "../http.js";
+import { Refused, Unanswered, sentence, showProblem } from "../http.js";
 import { blank, body, discard, keep, letters, load, whenPostedElsewhere } from "./draft.js";
 import { chip, countLetters, isDrillTopic, markFaults, oneLine, topicName } from "./fields.js";
 import { asEntry, showCard, showLock } from "./preview.js";
@@ -119,6 +119,7 @@ async function submit() {
 async function send() {
   if (busy) return;
   working(true);
+  const inDoubt = draft.sent;
   draft.sent = true;
   keep(draft);
   byId("unsure").hidden = true;
@@ -126,7 +127,7 @@ async function send() {
     const { status, data } = await call("POST", "/v1/items", { body: body(draft), headers: { "Idempotency-Key": draft.key } });
     done(data, status);
   } catch (err) {
-    failed(err);
+    failed(err, inDoubt);
   } finally {
     working(false);
   }
@@ -142,10 +143,12 @@ function done(entry, status) {
   posted(entry);
 }
 
-function failed(err) {
-  const maybe = err instanceof Unanswered || err.status >= 500;
-  if (maybe) {
-    unsure(`${err.message} The item may have been posted.`);
+function failed(err, inDoubt) {
+  if (err instanceof Unanswered || err.status >= 500) {
+    // It is known to be nowhere only if no earlier attempt is in doubt either.
+    draft.sent = inDoubt || !err.nothingKept;
+    keep(draft);
+    unsure(sentence(err.message) + (draft.sent ? " The item may have been posted." : " The item is not posted."));
     return;
   }
   draft.sent = false;

@@ -1,7 +1,7 @@
 // Updating, correcting, refiling and withdrawing an item that is on the wire.
 
 import { el } from "../dom.js";
-import { Refused, Unanswered, ask, showProblem } from "../http.js";
+import { Refused, Unanswered, ask, sentence, showProblem } from "../http.js";
 import { kindWord, levelWord } from "../words.js";
 import { countLetters, markFaults, oneLine } from "./fields.js";
 import { asEntry } from "./preview.js";
@@ -21,7 +21,7 @@ const kinds = {
   withdrawn: { title: "Withdraw", does: "The item should not stand. It stays on the page, struck out, with your reason, and takes no more changes.", send: "Withdraw" },
 };
 
-let now = null; // { kind, entry, etag, key }
+let now = null; // { kind, entry, etag, key, doubtful: an attempt may have arrived }
 let busy = false;
 
 /** revise opens the dialog for an entry; onDone(entry) is called with what became of it. */
@@ -85,6 +85,7 @@ function changed(entry, etag) {
   now.entry = entry;
   now.etag = etag || `"${after.version}"`;
   now.key = crypto.randomUUID();
+  now.doubtful = false;
   show();
 }
 
@@ -156,7 +157,9 @@ async function send(b) {
   } catch (err) {
     if (err instanceof Refused && err.status === 412 && err.problem.current) changed(err.problem.current);
     else if (err instanceof Unanswered || err.status >= 500) {
-      showProblem(byId("revise-problem"), new Error(`${err.message} The change may have been made. Send it again: that is safe, it cannot be made twice.`));
+      mine.doubtful ||= !err.nothingKept;
+      const made = mine.doubtful ? "The change may have been made." : "The change is not made.";
+      showProblem(byId("revise-problem"), new Error(`${sentence(err.message)} ${made} Send it again: that is safe, it cannot be made twice.`));
     } else {
       showProblem(byId("revise-problem"), err);
       markFaults(form, err.problem);

@@ -14,7 +14,7 @@ const front = new Front({ alone: true, limit: 120 });
 const reports = new Map(); // by item
 
 const states = {
-  live: "The list is live.", connecting: "Connecting…", waiting: "Reconnecting…", offline: "Offline: the list may be out of date.",
+  live: "The list is live.", connecting: "Connecting…", waiting: "Reconnecting…", stale: "Reconnecting…", offline: "Offline: the list may be out of date.",
 };
 
 let live = null;

@@ -136,6 +136,39 @@ test("when the old connection ends before the next one works, the next one is wa
 	live.stop();
 });
 
+test("a server that has lost touch with the log is said to be stale, and kept", async () => {
+	const {wires, got, states, live} = start();
+	const w = await wires.nth(0);
+	w.message(hello("e.1"));
+	w.message(entry(2));
+	const heard = live.heardAt;
+	for (const cursor of ["e.2", "e.2"]) w.message({type: "beat", cursor, stale: true});
+	equal(live.heardAt, heard); // what is shown is no newer than that
+	w.message({type: "beat", stale: true}); // one without a cursor
+	w.message({type: "drain", within_ms: 60_000}); // says nothing of the log
+	equal(states, ["connecting", "live:websocket", "stale:websocket"]);
+	w.message({type: "beat", cursor: "e.2"});
+	w.message({type: "beat", cursor: "e.2", stale: true});
+	w.message(entry(3));
+	equal(states.slice(3), ["live:websocket:resumed", "stale:websocket", "live:websocket:resumed"]);
+	equal(got, [2, 3]);
+	equal([w.closed, wires.opened.length], [false, 1]);
+	live.stop();
+});
+
+test("a lost connection is resumed while the log is stale, too", async () => {
+	const {wires, states, live} = start();
+	const first = await wires.nth(0);
+	first.message(hello("e.1"));
+	first.message({type: "beat", cursor: "e.1", stale: true});
+	first.end({code: 1006});
+	const second = await wires.nth(1);
+	second.message(hello("e.1"));
+	second.message({type: "beat", cursor: "e.1", stale: true});
+	equal(states, ["connecting", "live:websocket", "stale:websocket", "waiting", "connecting", "live:websocket:resumed", "stale:websocket"]);
+	live.stop();
+});
+
 test("Retry-After is a floor", async () => {
 	const {wires, states, live} = start();
 	const at = Date.now();
