@@ -1,6 +1,7 @@
 package api
 
 import (
+	"math/rand/v2"
 	"net/http"
 	"net/netip"
 	"slices"
@@ -91,6 +92,19 @@ func (s *server) limit(l *limiter, h handler) handler {
 			return tooMany("Too many requests came from your address.", l.pause)
 		}
 		return h(w, r)
+	}
+}
+
+// admit bounds how many readers join in a second, by address and in all: a
+// node that is overrun by those who come is no use to those who are there.
+func (s *server) admit(h handler) handler {
+	return func(w http.ResponseWriter, r *http.Request) error {
+		who := s.address(r)
+		if (who.IsLoopback() || s.joins.take(who)) && s.crowd.Allow() {
+			return h(w, r)
+		}
+		// Each is told another time, so that they do not all come back at once.
+		return unavailable("crowd", "Too many readers are joining", time.Second+rand.N(7*time.Second))
 	}
 }
 

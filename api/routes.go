@@ -12,6 +12,7 @@ import (
 
 	"github.com/go-chi/chi/v5"
 	"github.com/go-chi/chi/v5/middleware"
+	"golang.org/x/time/rate"
 
 	"crier/desk"
 	"crier/hub"
@@ -77,6 +78,10 @@ type Options struct {
 	// EditorsElsewhere: other nodes take what is posted, and subscriptions.
 	// With both, all that is left is /healthz and /readyz.
 	EditorsElsewhere bool
+	// JoinRate is how many readers may join in a second; twice as many may in
+	// the first. Default 10,000. From one address 50 may, and 5,000 in the
+	// first, as many phones share one; this machine's own is not bounded so.
+	JoinRate int
 	// AppendTime is how long an append is waited for before the client is told
 	// that its outcome is not known. Default 20 s.
 	AppendTime time.Duration
@@ -92,6 +97,8 @@ type server struct {
 	signups  *limiter // subscribing and unsubscribing
 	receipts *limiter
 	reads    *limiter // what reads the store
+	joins    *limiter // readers by address
+	crowd    *rate.Limiter
 }
 
 // New is Crier's HTTP handler.
@@ -102,6 +109,9 @@ func New(p Parts, o Options) http.Handler {
 	if o.AppendTime <= 0 {
 		o.AppendTime = 20 * time.Second
 	}
+	if o.JoinRate <= 0 {
+		o.JoinRate = 10_000
+	}
 	s := &server{
 		Parts: p, o: o,
 		guesses:  newLimiter(3*time.Second, 20),
@@ -109,6 +119,8 @@ func New(p Parts, o Options) http.Handler {
 		signups:  newLimiter(2*time.Second, 30),
 		receipts: newLimiter(200*time.Millisecond, 100), // many readers may share one address
 		reads:    newLimiter(10*time.Millisecond, 400),
+		joins:    newLimiter(20*time.Millisecond, 5000),
+		crowd:    rate.NewLimiter(rate.Limit(o.JoinRate), 2*o.JoinRate),
 	}
 	return s.routes()
 }
@@ -125,8 +137,8 @@ func (s *server) routes() http.Handler {
 
 	r.Group(func(r chi.Router) { // for readers, from any origin
 		r.Use(anyOrigin, readers)
-		r.Get("/v1/live", s.handle(s.live))
-		r.Get("/v1/live/poll", s.handle(s.poll))
+		r.Get("/v1/live", s.handle(s.admit(s.live)))
+		r.Get("/v1/live/poll", s.handle(s.admit(s.poll)))
 	})
 	r.Group(func(r chi.Router) {
 		r.Use(anyOrigin, anybody)

@@ -63,6 +63,8 @@ func TestAdmin(t *testing.T) {
 		`crier_append_seconds_count{outcome="appended"}`: 1,
 		`crier_readers{transport="websocket"}`:           0,
 		"crier_log_history_lost_total":                   0,
+		`crier_readers_topic{topic="world"}`:             0,
+		"crier_log_stale":                                0,
 		"crier_alarms":                                   0,
 	} {
 		if got := metric(t, n.admin, name); got != want {

@@ -102,6 +102,7 @@ func (n *node) collect(s sink) {
 	}
 	if n.hub != nil {
 		collectHub(s, n.hub.Stats())
+		collectAudience(s, n.hub.Audience())
 	}
 	if n.alerts != nil {
 		collectAlerts(s, n.alerts.Status())
@@ -115,10 +116,6 @@ func collectRedis(s sink, st redis.Stats) {
 }
 
 func collectHub(s sink, st hub.Stats) {
-	const readers = "Readers now, by transport."
-	s.gauge("crier_readers", readers, float64(st.WebSockets), "transport", "websocket")
-	s.gauge("crier_readers", readers, float64(st.EventStreams), "transport", "eventstream")
-	s.gauge("crier_readers", readers, float64(st.Polls), "transport", "poll")
 	for why, n := range st.Closed {
 		s.counter("crier_readers_closed_total", "Readers who have left or been told to, by cause.", float64(n), "cause", why.String())
 	}
@@ -126,6 +123,19 @@ func collectHub(s sink, st hub.Stats) {
 	s.counter("crier_message_bytes_total", "Bytes of these.", float64(st.Bytes))
 	s.counter("crier_resets_total", "Fronts sent in place of lost or too many entries.", float64(st.Resets))
 	s.gauge("crier_log_offset", "Offset of the last entry that the hub has broadcast.", float64(st.Head.Offset))
+	s.gauge("crier_log_stale", "1 while the log cannot be read, and readers know.", truth(st.Stale))
+}
+
+func collectAudience(s sink, a hub.Audience) {
+	for transport, n := range map[string]int{"websocket": a.WebSockets, "eventstream": a.EventStreams, "poll": a.Polls} {
+		s.gauge("crier_readers", "Readers now, by transport.", float64(n), "transport", transport)
+	}
+	s.gauge("crier_readers_compressed", "Readers now who get their messages compressed.", float64(a.Compressed))
+	s.gauge("crier_readers_everything", "Readers now who name no topic.", float64(a.Everything))
+	for topic, n := range a.Topics {
+		s.gauge("crier_readers_topic", "Readers now who name a topic, among others perhaps.", float64(n), "topic", topic)
+	}
+	s.gauge("crier_readers_other_topics", "Readers now who name a topic that is not counted by itself.", float64(a.Others))
 }
 
 func collectAlerts(s sink, st push.Status) {

@@ -93,7 +93,7 @@ func open(ctx context.Context, c serveCmd, logger *slog.Logger) (_ *node, base s
 	}
 	parts := api.Parts{Log: n.engine, Archive: n.engine, Keys: n.engine}
 	if does.pages() {
-		if n.hub, err = hub.New(n.engine, hub.Options{MaxReaders: c.MaxReaders, DrainWindow: c.DrainWindow, Logger: logger}); err != nil {
+		if n.hub, err = hub.New(n.engine, hub.Options{MaxReaders: c.MaxReaders, DrainWindow: c.DrainWindow, Topics: c.Topics, Logger: logger}); err != nil {
 			return nil, "", err
 		}
 		parts.Live = n.hub
@@ -122,9 +122,11 @@ func open(ctx context.Context, c serveCmd, logger *slog.Logger) (_ *node, base s
 		// handshakes cost their sockets and nothing for longer.
 		ReadHeaderTimeout: 5 * time.Second,
 		IdleTimeout:       75 * time.Second,
-		MaxHeaderBytes:    16 << 10,
-		TLSConfig:         certs,
-		ErrorLog:          slog.NewLogLogger(logger.Handler(), slog.LevelDebug),
+		// A stream over HTTP/2 is net/http's to watch.
+		HTTP2:          &http.HTTP2Config{SendPingTimeout: 30 * time.Second, PingTimeout: 15 * time.Second},
+		MaxHeaderBytes: 16 << 10,
+		TLSConfig:      certs,
+		ErrorLog:       slog.NewLogLogger(logger.Handler(), slog.LevelDebug),
 	}
 	return n, base, nil
 }
