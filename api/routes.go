@@ -79,9 +79,12 @@ type Options struct {
 	// With both, all that is left is /healthz and /readyz.
 	EditorsElsewhere bool
 	// JoinRate is how many readers may join in a second; twice as many may in
-	// the first. Default 10,000. From one address 50 may, and 5,000 in the
-	// first, as many phones share one; this machine's own is not bounded so.
+	// the first. Default 10,000.
 	JoinRate int
+	// AddressJoinRate is how many may from one address, and a hundred times as
+	// many in the first second, as many phones share one. This machine's own
+	// is not bounded so. Default 50.
+	AddressJoinRate int
 	// AppendTime is how long an append is waited for before the client is told
 	// that its outcome is not known. Default 20 s.
 	AppendTime time.Duration
@@ -112,6 +115,9 @@ func New(p Parts, o Options) http.Handler {
 	if o.JoinRate <= 0 {
 		o.JoinRate = 10_000
 	}
+	if o.AddressJoinRate <= 0 {
+		o.AddressJoinRate = 50
+	}
 	s := &server{
 		Parts: p, o: o,
 		guesses:  newLimiter(3*time.Second, 20),
@@ -119,7 +125,7 @@ func New(p Parts, o Options) http.Handler {
 		signups:  newLimiter(2*time.Second, 30),
 		receipts: newLimiter(200*time.Millisecond, 100), // many readers may share one address
 		reads:    newLimiter(10*time.Millisecond, 400),
-		joins:    newLimiter(20*time.Millisecond, 5000),
+		joins:    newLimiter(time.Second/time.Duration(o.AddressJoinRate), 100*o.AddressJoinRate),
 		crowd:    rate.NewLimiter(rate.Limit(o.JoinRate), 2*o.JoinRate),
 	}
 	return s.routes()
