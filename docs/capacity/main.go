@@ -16,11 +16,11 @@ import (
 
 // What was measured, see docs/capacity.md for how.
 const (
-	readerBytes = 9_000  // of memory: 4,600 of the process and 4,400 of the kernel
+	readerBytes = 5_600  // of memory: 1,200 of the process and 4,400 of the kernel
 	nodeBytes   = 60e6   // of a node without readers
-	shareWrite  = 4.6e-6 // seconds of CPU for a write, whatever is in it
-	shareItem   = 3.8e-6 // and for each item in it: alone 8.4 µs, in lines of eight 4.4
-	handshake   = 120e-6 // seconds of CPU for one that resumes by cursor
+	shareWrite  = 5.4e-6 // seconds of CPU for a write, whatever is in it
+	shareItem   = 3.7e-6 // and for each item in it: alone 9.1 µs, in lines of eight 4.4
+	handshake   = 60e-6  // seconds of CPU for one that resumes by cursor
 	itemBytes   = 560    // on the wire: 400 of message, headers, acknowledgement
 	line        = 8      // items that go out with one write when they queue
 	appends     = 5_000  // a second that one Redis takes, each synced, from many callers
