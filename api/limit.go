@@ -104,7 +104,7 @@ func (s *server) admit(h handler) handler {
 			return h(w, r)
 		}
 		// Each is told another time, so that they do not all come back at once.
-		return unavailable("crowd", "Too many readers are joining", time.Second+rand.N(7*time.Second))
+		return unavailable("crowd", "Too many readers are joining", time.Second+rand.N(7*time.Second)) //nolint:gosec // to spread them, not to be secret
 	}
 }
 

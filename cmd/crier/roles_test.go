@@ -62,7 +62,7 @@ func TestRolesApart(t *testing.T) {
 		}
 	}
 	report := func() string {
-		req, err := http.NewRequest("GET", take.url+"/v1/items/"+id+"/campaign", nil)
+		req, err := http.NewRequest(http.MethodGet, take.url+"/v1/items/"+id+"/campaign", nil)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -74,7 +74,7 @@ func TestTLS(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 	defer cancel()
 	socket := &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: roots}}}
-	c, _, err := websocket.Dial(ctx, url+"/v1/live", &websocket.DialOptions{HTTPClient: socket}) //nolint:bodyclose // coder/websocket does
+	c, _, err := websocket.Dial(ctx, url+"/v1/live", &websocket.DialOptions{HTTPClient: socket})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -25,7 +25,7 @@ func (r *run) post(ctx context.Context) (posted int, err error) {
 		if !sleepUntil(ctx, due) {
 			return n, nil
 		}
-		if err := r.postOne(client, n); err != nil {
+		if err := r.postOne(context.WithoutCancel(ctx), client, n); err != nil {
 			return n, err
 		}
 	}
@@ -35,7 +35,7 @@ func (r *run) post(ctx context.Context) (posted int, err error) {
 // attempts is how often an item is tried.
 const attempts = 10
 
-func (r *run) postOne(client *http.Client, n int) error {
+func (r *run) postOne(ctx context.Context, client *http.Client, n int) error {
 	body, err := json.Marshal(news.Post{
 		Headline: fmt.Sprint("Exercise ", n), Summary: strings.Repeat("x", r.o.Bytes), Story: r.name + strconv.Itoa(n), Drill: true,
 	})
@@ -47,7 +47,7 @@ func (r *run) postOne(client *http.Client, n int) error {
 	r.begun = append(r.begun, time.Now())
 	r.mu.Unlock()
 	for try := 1; ; try++ {
-		again, err := r.send(client, n, body)
+		again, err := r.send(ctx, client, n, body)
 		if err == nil || !again || try == attempts {
 			return err
 		}
@@ -56,10 +56,10 @@ func (r *run) postOne(client *http.Client, n int) error {
 }
 
 // send makes one attempt. again says that it may be repeated.
-func (r *run) send(client *http.Client, n int, body []byte) (again bool, err error) {
+func (r *run) send(ctx context.Context, client *http.Client, n int, body []byte) (again bool, err error) {
 	u := *r.base
 	u.Path = "/v1/items"
-	req, err := http.NewRequest(http.MethodPost, u.String(), bytes.NewReader(body))
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, u.String(), bytes.NewReader(body))
 	if err != nil {
 		return false, err
 	}
