@@ -97,7 +97,7 @@ func (m *reader) stay(ctx context.Context, c *websocket.Conn) {
 			m.run.lost.Add(1)
 		}
 		for c = nil; c == nil; {
-			if !sleepUntil(ctx, time.Now().Add(time.Duration(rand.Int64N(int64(500*time.Millisecond))))) {
+			if !sleepUntil(ctx, time.Now().Add(rand.N(500*time.Millisecond))) { //nolint:gosec // to spread readers, not to be secret
 				return
 			}
 			if c, err = m.dial(ctx); err != nil {
