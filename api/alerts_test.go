@@ -232,7 +232,7 @@ func TestCampaign(t *testing.T) {
 	}
 	s.do(call{"DELETE", "/v1/stop", "", s.as(desk.RoleChief)}).want(t, http.StatusOK, "")
 
-	lease, ok, err := store.Claim(t.Context(), "worker", opened, time.Minute)
+	lease, ok, err := store.Claim(t.Context(), push.Worker{Name: "worker"}, opened, time.Minute)
 	if err != nil || !ok {
 		t.Fatalf("claim: %v, %v", ok, err)
 	}

@@ -16,8 +16,8 @@
 //   - Campaigns are numbered 1, 2, 3 … in the order in which they opened, and
 //     a subscription says how many had opened before it was made. What number
 //     an engine gives them is its own affair.
-//   - Leases have ended: whoever held one is not there to go on. Their fencing
-//     tokens stay, so that none is given twice.
+//   - Leases have ended: whoever held one is not there to go on, and no worker
+//     is. Their fencing tokens stay, so that none is given twice.
 //   - What is only to be tidied up counts as done: a removal that was written
 //     down and not made, a retry whose subscription is gone and not marked.
 //   - What is over is left out: idempotency keys past their life, the nonces

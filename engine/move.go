@@ -140,6 +140,10 @@ func name(r Record) string {
 		return "editor " + r.Credential.ID
 	case Secret:
 		return "the secret " + r.Name
+	case Alarm:
+		return "the alarm of " + r.Alarm.Service
+	case Rate:
+		return "the rate of " + r.Rate.Service
 	case Campaign:
 		return "campaign " + r.Campaign.ID
 	case Nonce:

@@ -60,7 +60,7 @@ func TestCompare(t *testing.T) {
 
 // TestNames: every kind of record has a name that is not its type's.
 func TestNames(t *testing.T) {
-	for i, r := range []Record{Log{}, Entry{}, Item{}, Key{}, Editor{}, Secret{}, Campaign{}, Nonce{}, Subscription{}, Retry{}} {
+	for i, r := range []Record{Log{}, Entry{}, Item{}, Key{}, Editor{}, Secret{}, Alarm{}, Rate{}, Campaign{}, Nonce{}, Subscription{}, Retry{}} {
 		if r.kind() != Kinds()[i] {
 			t.Errorf("record %d is of the %s, want %s", i, r.kind(), Kinds()[i])
 		}

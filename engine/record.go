@@ -20,6 +20,8 @@ const (
 	KindKey          Kind = "idempotency keys"
 	KindEditor       Kind = "editors"
 	KindSecret       Kind = "shared secrets"
+	KindAlarm        Kind = "alarms"
+	KindRate         Kind = "learned rates"
 	KindCampaign     Kind = "campaigns"
 	KindNonce        Kind = "receipts"
 	KindSubscription Kind = "subscriptions"
@@ -29,11 +31,11 @@ const (
 // Kinds is every kind of record, in the order in which they are exported. The
 // slice is the caller's.
 func Kinds() []Kind {
-	return []Kind{KindLog, KindEntry, KindItem, KindKey, KindEditor, KindSecret, KindCampaign, KindNonce, KindSubscription, KindRetry}
+	return []Kind{KindLog, KindEntry, KindItem, KindKey, KindEditor, KindSecret, KindAlarm, KindRate, KindCampaign, KindNonce, KindSubscription, KindRetry}
 }
 
-// Record is a Log, Entry, Item, Key, Editor, Secret, Campaign, Nonce,
-// Subscription or Retry. Times are in UTC, to the millisecond.
+// Record is a Log, Entry, Item, Key, Editor, Secret, Alarm, Rate, Campaign,
+// Nonce, Subscription or Retry. Times are in UTC, to the millisecond.
 type Record interface{ kind() Kind }
 
 // Log is what there is one of. It is the first record.
@@ -43,6 +45,7 @@ type Log struct {
 	Floor    uint64      // entries up to this offset have been trimmed
 	Followed news.Cursor // entries up to here have become campaigns
 	Stop     *push.Stop  // in force; nil if there is none
+	Trusted  time.Time   // until then no alarm is raised
 }
 
 // Entry is a line of the log that has not been trimmed, by offset.
@@ -71,6 +74,12 @@ type Secret struct {
 	Name  string
 	Value []byte
 }
+
+// Alarm is an alarm that stands, by service.
+type Alarm struct{ Alarm push.Alarm }
+
+// Rate is what was learned of a push service, by service.
+type Rate struct{ Rate push.Rate }
 
 // VAPID is the name of the secret with the VAPID keys, in the form of
 // push.NewVAPID.
@@ -124,6 +133,8 @@ func (Item) kind() Kind         { return KindItem }
 func (Key) kind() Kind          { return KindKey }
 func (Editor) kind() Kind       { return KindEditor }
 func (Secret) kind() Kind       { return KindSecret }
+func (Alarm) kind() Kind        { return KindAlarm }
+func (Rate) kind() Kind         { return KindRate }
 func (Campaign) kind() Kind     { return KindCampaign }
 func (Nonce) kind() Kind        { return KindNonce }
 func (Subscription) kind() Kind { return KindSubscription }

@@ -71,11 +71,17 @@ func (h *history) problem() string {
 // guard watches the answers of all push services.
 type guard struct {
 	logger *slog.Logger
+	raised chan struct{} // holds one ring: the store is to be told of an alarm
 
 	mu        sync.Mutex
 	histories map[string]*history // by push service
-	alarms    map[string]Alarm    // likewise
+	alarms    map[string]Alarm    // likewise: those that stand on any node
+	untold    []Alarm             // those that the store is to be told
 	trusted   time.Time           // until then no alarm is raised: an operator has looked
+}
+
+func newGuard(logger *slog.Logger) *guard {
+	return &guard{logger: logger, raised: make(chan struct{}, 1), histories: map[string]*history{}, alarms: map[string]Alarm{}}
 }
 
 // heard notes an answer. Only those that settle a delivery count: the others
@@ -104,7 +110,13 @@ func (g *guard) heard(service string, o outcome) {
 		return
 	}
 	if problem := h.problem(); problem != "" {
-		g.alarms[service] = Alarm{service, problem, o.at}
+		a := Alarm{service, problem, o.at.UTC().Truncate(time.Millisecond)}
+		g.alarms[service] = a
+		g.untold = append(g.untold, a)
+		select {
+		case g.raised <- struct{}{}:
+		default:
+		}
 		g.logger.Error("no subscription is removed any more until the alarm is cleared", "service", service, "problem", problem)
 	}
 }
@@ -125,12 +137,32 @@ func (g *guard) standing() []Alarm {
 // trustFor is how long an operator's word lasts that the answers are right.
 const trustFor = time.Hour
 
-// clear takes the alarms back and raises none for a while: an operator has
-// seen that the subscriptions are gone indeed.
-func (g *guard) clear(now time.Time) {
+// news is the alarms that the store is to be told.
+func (g *guard) news() []Alarm {
 	g.mu.Lock()
 	defer g.mu.Unlock()
+	return slices.Clone(g.untold)
+}
+
+// told forgets that the store is to be told of a.
+func (g *guard) told(a Alarm) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.untold = slices.DeleteFunc(g.untold, func(b Alarm) bool { return a == b })
+}
+
+// adopt takes over what the store has. Where an operator has looked since, what
+// push services have said before does not count any more.
+func (g *guard) adopt(a Alarms) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if a.Trusted.After(g.trusted) {
+		g.trusted = a.Trusted
+		clear(g.histories)
+		g.untold = slices.DeleteFunc(g.untold, func(b Alarm) bool { return b.Since.Before(a.Trusted) })
+	}
 	clear(g.alarms)
-	clear(g.histories)
-	g.trusted = now.Add(trustFor)
+	for _, b := range slices.Concat(g.untold, a.Standing) {
+		g.alarms[b.Service] = b
+	}
 }

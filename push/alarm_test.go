@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-func newGuard(log *strings.Builder) *guard {
-	return &guard{logger: slog.New(slog.NewTextHandler(log, nil)), histories: map[string]*history{}, alarms: map[string]Alarm{}}
+func loggingGuard(log *strings.Builder) *guard {
+	return newGuard(slog.New(slog.NewTextHandler(log, nil)))
 }
 
 func TestRemovalGuard(t *testing.T) {
@@ -34,7 +34,7 @@ func TestRemovalGuard(t *testing.T) {
 		{"long ago", strings.Repeat("g", enough-1) + strings.Repeat("a", window) + strings.Repeat("g", 20), false},
 	} {
 		var log strings.Builder
-		g := newGuard(&log)
+		g := loggingGuard(&log)
 		for i := range len(tt.answers) {
 			g.heard("push.example", answer[tt.answers[i]])
 		}
@@ -49,7 +49,7 @@ func TestRemovalGuard(t *testing.T) {
 
 func TestAnAlarmStandsUntilCleared(t *testing.T) {
 	now := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
-	g := newGuard(&strings.Builder{})
+	g := loggingGuard(&strings.Builder{})
 	for range enough {
 		g.heard("push.example", outcome{fate: gone, at: now})
 	}
@@ -60,7 +60,7 @@ func TestAnAlarmStandsUntilCleared(t *testing.T) {
 	if a := g.standing(); len(a) != 1 || a[0].Service != "push.example" || !a[0].Since.Equal(now) || a[0].Problem == "" {
 		t.Fatalf("alarms %+v", a)
 	}
-	g.clear(now)
+	g.adopt(Alarms{Trusted: now.Add(trustFor)})
 	for range window { // the operator said they are gone indeed
 		g.heard("push.example", outcome{fate: gone, at: now.Add(time.Minute)})
 	}

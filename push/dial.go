@@ -67,7 +67,11 @@ func (h Hosts) dial(ctx context.Context, network, addr string) (net.Conn, error)
 			return nil
 		}
 	}
-	return d.DialContext(ctx, network, addr)
+	c, err := d.DialContext(ctx, network, addr)
+	if err != nil {
+		return nil, err
+	}
+	return newGathering(c), nil
 }
 
 // public reports whether a is an address of the public internet. For IPv6 it

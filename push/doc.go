@@ -18,8 +18,13 @@
 // submits the deliveries to their origins. Each origin hands out its jobs,
 // highest lane first, at the pace its push service was found to bear, over
 // connections that it owns; each job is sealed (package seal), sent and
-// judged. When all of a page are, the worker checkpoints it in one atomic
-// write and goes on.
+// judged. When all of a page are, or all but a few whose answers are late, the
+// worker checkpoints it in one atomic write and goes on.
+//
+// While there is nothing to send, a sender key is prepared for each
+// subscription of the shards that the node wants first, see stock and fleet.
+// What other nodes and operators say (a stop, alarms, rates, who is there) is
+// asked of the store every quarter of a second to three seconds.
 //
 // # Invariants
 //
@@ -49,5 +54,5 @@
 // # Locks
 //
 // In this order: underway.mu, network.mu, origin.mu. Those of guard, pace,
-// zones and seal.Signer are taken last and nothing is locked under them.
+// zones, gathering, a shelf of the stock and seal.Signer are taken last and nothing is locked under them.
 package push

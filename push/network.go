@@ -15,6 +15,7 @@ type network struct {
 	transport *http.Transport
 	signer    *seal.Signer
 	guard     *guard
+	stock     *stock
 	logger    *slog.Logger
 	conns     int           // the most connections to an origin
 	timeout   time.Duration // of one request
@@ -24,6 +25,8 @@ type network struct {
 	mu      sync.Mutex
 	origins map[string]*origin // by name
 	paces   map[string]*pace   // by push service
+	kept    map[string]Rate    // what the store has, likewise
+	nodes   int                // how many share the rates
 }
 
 // submit has the job made, or settles it as unsent if its page was recalled.
@@ -33,13 +36,13 @@ func (n *network) submit(ctx context.Context, j *job) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	if j.page.recalled {
-		j.page.settle(j.index, outcome{fate: unsent, at: time.Now()})
+		j.page.drop(j.index, outcome{fate: unsent, at: time.Now()})
 		return
 	}
 	o := n.origins[j.target.origin]
 	if o == nil {
 		o = &origin{net: n, scheme: j.target.scheme, addr: j.target.addr, name: j.target.origin,
-			service: j.target.service, pace: n.paceOf(j.target.service), wake: make(chan struct{}, 1)}
+			service: j.target.service, pace: n.paceOf(j.target.service), wake: make(chan struct{}, 1), hand: make(chan errand)}
 		n.origins[o.name] = o
 	}
 	o.submit(ctx, j)
@@ -49,7 +52,8 @@ func (n *network) submit(ctx context.Context, j *job) {
 func (n *network) paceOf(service string) *pace {
 	p := n.paces[service]
 	if p == nil {
-		p = newPace()
+		p = newPace(n.nodes)
+		p.adopt(n.kept[service], time.Now())
 		n.paces[service] = p
 	}
 	return p
@@ -109,4 +113,42 @@ func (n *network) rates() map[string]float64 {
 		m[service] = p.rate()
 	}
 	return m
+}
+
+// learned is the rates that were learned here since the store was told.
+func (n *network) learned() (out []Rate) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	for service, p := range n.paces {
+		if r, untold := p.untold(); untold {
+			r.Service = service
+			out = append(out, r)
+		}
+	}
+	return out
+}
+
+// adopt takes over what the store has, which other nodes may have learned.
+func (n *network) adopt(rates []Rate, now time.Time) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.kept = make(map[string]Rate, len(rates))
+	for _, r := range rates {
+		n.kept[r.Service] = r
+		if p := n.paces[r.Service]; p != nil {
+			p.adopt(r, now)
+		}
+	}
+}
+
+// share has each rate be that of so many nodes together.
+func (n *network) share(nodes int, now time.Time) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.nodes = nodes; nodes < 1 {
+		n.nodes = 1
+	}
+	for _, p := range n.paces {
+		p.share(n.nodes, now)
+	}
 }

@@ -39,6 +39,11 @@ type Options struct {
 	Lease time.Duration
 	// RequestTimeout bounds one request to a push service. Default 10 s.
 	RequestTimeout time.Duration
+	// PreparedKeys is for how many subscriptions a sender key is prepared while
+	// there is nothing to send, each 133 bytes of memory. The bound is kept
+	// shard by shard, so that a few of so many may be left without. Default
+	// 1,200,000; negative for none.
+	PreparedKeys int
 	// Conns is the most connections to one push service's host. Default 16.
 	Conns int
 	// Deadlines say how long after an entry its alerts are still sent, and
@@ -94,6 +99,7 @@ func (o *Options) complete() error {
 	set(&o.Lease, 60*time.Second)
 	set(&o.RequestTimeout, 10*time.Second)
 	set(&o.Conns, 16)
+	set(&o.PreparedKeys, 1_200_000)
 	set(&o.Deadlines.Flash, 6*time.Hour)
 	set(&o.Deadlines.Bulletin, 4*time.Hour)
 	set(&o.Deadlines.Urgent, 2*time.Hour)

@@ -27,6 +27,7 @@ type origin struct {
 	service      string
 	pace         *pace
 	wake         chan struct{} // holds one ring: something changed that run waits for
+	hand         chan errand   // from run to a carrier that has nothing to do
 
 	mu       sync.Mutex
 	queue    jobQueue
@@ -94,7 +95,7 @@ func (o *origin) recall(p *page) {
 // settleAll gives jobs the same outcome.
 func settleAll(jobs []*job, out outcome) {
 	for _, j := range jobs {
-		j.page.settle(j.index, out)
+		j.page.drop(j.index, out)
 	}
 }
 
@@ -123,10 +124,15 @@ func (o *origin) run(ctx context.Context) {
 			o.mu.Unlock()
 			continue
 		}
-		j := heap.Pop(&o.queue).(*job)
+		e := errand{c, heap.Pop(&o.queue).(*job)}
 		o.inflight++
 		o.mu.Unlock()
-		o.net.tasks.Go(func() { o.attempt(ctx, c, j) })
+		e.job.page.hand()
+		select {
+		case o.hand <- e:
+		default:
+			o.net.tasks.Go(func() { o.carry(ctx, e) })
+		}
 	}
 }
 
@@ -173,15 +179,6 @@ func (o *origin) hold(ctx context.Context) {
 	case <-t.C:
 	case <-ctx.Done():
 	}
-}
-
-// attempt makes j's request on c.
-func (o *origin) attempt(ctx context.Context, c *conn, j *job) {
-	start := time.Now()
-	out := o.net.request(ctx, c.cc, o, j)
-	o.learn(start, out)
-	o.release(c, start, out)
-	j.page.settle(j.index, out)
 }
 
 // learn notes what the outcome of an attempt tells of the origin and its service.

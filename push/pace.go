@@ -18,17 +18,23 @@ const (
 	settle    = time.Second // between two changes: answers to what was sent before a change say nothing of it
 )
 
-// pace is the learned rate towards one push service. It is safe for concurrent use.
+// pace is the learned rate towards one push service, of which each node that
+// sends has the same share. It is safe for concurrent use.
 type pace struct {
-	limiter *rate.Limiter
+	limiter *rate.Limiter // of this node
 
 	mu      sync.Mutex
+	all     rate.Limit // of all nodes
+	nodes   int
 	changed time.Time
-	full    bool // the rate has held us back since it changed
+	kept    time.Time // when what the store has was learned
+	full    bool      // the rate has held us back since it changed
 }
 
-func newPace() *pace {
-	return &pace{limiter: rate.NewLimiter(firstRate, burst(firstRate))}
+func newPace(nodes int) *pace {
+	p := &pace{all: firstRate, nodes: nodes}
+	p.limiter = rate.NewLimiter(p.all/rate.Limit(nodes), burst(p.all/rate.Limit(nodes)))
+	return p
 }
 
 // burst is what may be sent at once: a twentieth of a second's worth.
@@ -52,7 +58,7 @@ func (p *pace) heard(slowDown bool, now time.Time) {
 	if now.Sub(p.changed) < settle {
 		return
 	}
-	r := p.limiter.Limit()
+	r := p.all
 	switch {
 	case slowDown:
 		r = max(r/2, leastRate)
@@ -62,9 +68,55 @@ func (p *pace) heard(slowDown bool, now time.Time) {
 		return
 	}
 	p.changed, p.full = now, false
-	p.limiter.SetLimitAt(now, r)
-	p.limiter.SetBurstAt(now, burst(r))
+	p.set(r, now)
 }
 
-// rate is the present limit in requests a second.
-func (p *pace) rate() float64 { return float64(p.limiter.Limit()) }
+// set makes r the rate of all nodes. The caller holds p.mu.
+func (p *pace) set(r rate.Limit, now time.Time) {
+	p.all = r
+	own := r / rate.Limit(p.nodes)
+	p.limiter.SetLimitAt(now, own)
+	p.limiter.SetBurstAt(now, burst(own))
+}
+
+// share has the rate be that of so many nodes together.
+func (p *pace) share(nodes int, now time.Time) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if nodes != p.nodes {
+		p.nodes = nodes
+		p.set(p.all, now)
+	}
+}
+
+// adopt takes over what the store has, if that was learned after what we know.
+func (p *pace) adopt(r Rate, now time.Time) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if !r.At.After(p.kept) {
+		return
+	}
+	p.kept = r.At
+	if r.At.After(p.changed) {
+		p.changed, p.full = r.At, false
+		if p.changed.After(now) { // by a clock that is ahead of ours
+			p.changed = now
+		}
+		p.set(min(max(rate.Limit(r.PerSecond), leastRate), mostRate), now)
+	}
+}
+
+// untold is what was learned here and is not in the store.
+func (p *pace) untold() (r Rate, ok bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	at := p.changed.UTC().Truncate(time.Millisecond)
+	return Rate{PerSecond: float64(p.all), At: at}, at.After(p.kept)
+}
+
+// rate is the present limit of all nodes, in requests a second.
+func (p *pace) rate() float64 {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return float64(p.all)
+}

@@ -18,7 +18,7 @@ func sendFor(p *pace, d time.Duration, slowDown bool) int {
 
 func TestPaceIsHalvedOnceASecondAndGrowsBack(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		p := newPace()
+		p := newPace(1)
 		p.heard(true, time.Now())
 		for range 1000 { // complaints about what was sent before the change
 			p.heard(true, time.Now())
@@ -50,6 +50,47 @@ func TestPaceIsHalvedOnceASecondAndGrowsBack(t *testing.T) {
 		}
 		if got := p.rate(); got > was+rateStep {
 			t.Errorf("grew from %v to %v without being used", was, got)
+		}
+	})
+}
+
+func TestNodesShareARate(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a, b := newPace(1), newPace(1)
+		a.share(2, time.Now())
+		b.share(2, time.Now())
+		if n := sendFor(a, 2*time.Second, false); n < firstRate || n > firstRate*11/10 {
+			t.Errorf("one of two nodes sent %d in two seconds", n)
+		}
+		time.Sleep(time.Second)
+		a.heard(true, time.Now())
+		r, untold := a.untold()
+		if !untold {
+			t.Fatal("nothing was learned")
+		}
+		b.adopt(r, time.Now())
+		if a.rate() != b.rate() || b.rate() > firstRate*3/4 {
+			t.Errorf("rates %v and %v", a.rate(), b.rate())
+		}
+		if _, untold := b.untold(); untold {
+			t.Error("what was taken over would be told again")
+		}
+		a.adopt(r, time.Now())
+		if _, untold := a.untold(); untold {
+			t.Error("what was told would be told again")
+		}
+		b.adopt(Rate{PerSecond: 1, At: r.At.Add(-time.Second)}, time.Now())
+		if b.rate() != a.rate() {
+			t.Error("an older rate was taken over")
+		}
+		b.adopt(Rate{PerSecond: 1, At: time.Now().Add(time.Hour)}, time.Now()) // by a clock that is ahead
+		time.Sleep(2 * time.Second)
+		b.delay(time.Now())
+		if b.rate() != leastRate {
+			t.Errorf("rate %v", b.rate())
+		}
+		if b.heard(true, time.Now()); b.rate() != leastRate {
+			t.Errorf("rate %v", b.rate())
 		}
 	})
 }

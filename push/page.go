@@ -1,12 +1,14 @@
 package push
 
 import (
+	"slices"
 	"sync/atomic"
 	"time"
 )
 
 // page is a run of deliveries on its way out. Its deliveries and texts do not
-// change; each result is written once, by whoever settles it, before done.
+// change; each result is written once, by whoever settles it, before it counts
+// as settled.
 type page struct {
 	campaign   Campaign
 	deliveries []Delivery
@@ -16,8 +18,12 @@ type page struct {
 	urgency    string
 
 	results []outcome
+	settled []atomic.Bool
 	pending atomic.Int64
 	done    chan struct{} // closed with the last result
+	queued  atomic.Int64
+	handed  chan struct{} // closed when none waits for an origin any more
+	late    []int         // those that the worker went on without
 
 	recalled bool        // guarded by the network's mutex
 	yield    atomic.Bool // a campaign of a higher lane has been opened
@@ -26,9 +32,23 @@ type page struct {
 // settle notes what became of a delivery, exactly once for each.
 func (p *page) settle(i int, out outcome) {
 	p.results[i] = out
+	p.settled[i].Store(true)
 	if p.pending.Add(-1) == 0 {
 		close(p.done)
 	}
+}
+
+// hand notes that one more delivery does not wait for its origin any more.
+func (p *page) hand() {
+	if p.queued.Add(-1) == 0 {
+		close(p.handed)
+	}
+}
+
+// drop settles a delivery that no attempt is made of now.
+func (p *page) drop(i int, out outcome) {
+	p.settle(i, out)
+	p.hand()
 }
 
 // text is the message for the voice.
@@ -41,8 +61,10 @@ func (p *page) text(v Voice) []byte {
 
 // count turns results into what the store is to write. Deliveries that were
 // unwanted from the first have no place in it: they are not in the audience.
-// Subscriptions that are gone are to be removed only if remove says so.
-func (p *page) count(voices []Voice, remove bool) Progress {
+// Subscriptions that are gone are to be removed only if remove says so. What
+// has no result yet is late; the store takes it for retries that are due at
+// the time until, should we not live to say more.
+func (p *page) count(voices []Voice, remove bool, until time.Time) Progress {
 	var out Progress
 	for i, d := range p.deliveries {
 		if voices[i] == Unwanted && d.Attempts == 0 {
@@ -53,9 +75,29 @@ func (p *page) count(voices []Voice, remove bool) Progress {
 		} else {
 			out.Settled = append(out.Settled, d.Subscription.ID)
 		}
+		if !p.settled[i].Load() {
+			p.late = append(p.late, i)
+			out.Retries = append(out.Retries, Retry{ID: d.Subscription.ID, Attempts: max(d.Attempts, 1), Due: until})
+			continue
+		}
 		p.countOne(&out, d, p.results[i], remove)
 	}
 	return out
+}
+
+// countLate adds what became meanwhile of those that were late, and reports
+// whether none is any more.
+func (p *page) countLate(out *Progress, remove bool) (over bool) {
+	p.late = slices.DeleteFunc(p.late, func(i int) bool {
+		if !p.settled[i].Load() {
+			return false
+		}
+		d := p.deliveries[i]
+		out.Settled = append(out.Settled, d.Subscription.ID)
+		p.countOne(out, d, p.results[i], remove)
+		return true
+	})
+	return len(p.late) == 0
 }
 
 func (p *page) countOne(out *Progress, d Delivery, r outcome, remove bool) {

@@ -23,7 +23,7 @@ func (n *network) request(ctx context.Context, cc *http.ClientConn, o *origin, j
 		return outcome{fate: expired, at: now}
 	}
 	s := &p.deliveries[j.index].Subscription
-	body, err := seal.Seal(make([]byte, 0, seal.Size), p.text(j.voice), seal.Keys{P256dh: s.P256dh, Auth: s.Auth})
+	body, err := n.stock.seal(make([]byte, 0, seal.Size), p.text(j.voice), s)
 	if err != nil {
 		return outcome{fate: failed, reason: FailedKeys, at: now}
 	}

@@ -40,6 +40,8 @@ func newTask(t testing.TB, keys VAPID, o Options) *task {
 func sendAll(t testing.TB, k *task, subs ...Subscription) []outcome {
 	t.Helper()
 	p, _ := k.send(t.Context(), t.Context(), deliveries(subs), time.Now())
+	<-p.done
+	k.pages.leave(p)
 	return p.results
 }
 
@@ -215,7 +217,7 @@ func TestAPageIsCalledBack(t *testing.T) {
 		if n[accepted] != 2 || n[unsent] != 48 {
 			t.Errorf("%s: fates %v", name, n)
 		}
-		progress := p.count(slices.Repeat([]Voice{Loud}, 50), true)
+		progress := p.count(slices.Repeat([]Voice{Loud}, 50), true, time.Now())
 		if len(progress.Retries) != 48 || progress.Tally.Audience != 50 || progress.Tally.Accepted != 2 || progress.Tally.Retried != 0 {
 			t.Errorf("%s: %d retries, tally %+v", name, len(progress.Retries), progress.Tally)
 		}

@@ -24,6 +24,8 @@ type Service struct {
 	net    *network
 	zones  zones
 	greets greeter
+	stock  *stock
+	fleet  *fleet
 	worker string        // how the store knows us
 	wake   chan struct{} // holds one ring for the dispatcher
 	pages  *underway
@@ -43,11 +45,11 @@ func New(store Store, log news.Log, keys VAPID, o Options) (*Service, error) {
 	if err != nil {
 		return nil, err
 	}
-	g := &guard{logger: o.Logger, histories: map[string]*history{}, alarms: map[string]Alarm{}}
-	net := &network{transport: newTransport(hosts, o.RootCAs), signer: signer, guard: g, logger: o.Logger, conns: o.Conns,
+	g, ready := newGuard(o.Logger), newStock(o.PreparedKeys)
+	net := &network{transport: newTransport(hosts, o.RootCAs), signer: signer, guard: g, stock: ready, nodes: 1, logger: o.Logger, conns: o.Conns,
 		timeout: o.RequestTimeout, origins: map[string]*origin{}, paces: map[string]*pace{}}
 	s := &Service{
-		store: store, log: log, o: o, hosts: hosts, signer: signer, guard: g, net: net,
+		store: store, log: log, o: o, hosts: hosts, signer: signer, guard: g, net: net, stock: ready, fleet: &fleet{},
 		worker: "w" + rand.Text(), wake: make(chan struct{}, 1),
 		pages: &underway{net: net, keep: o.Deadlines.longest(), pages: map[*page]struct{}{}, newest: map[string]newest{}},
 	}
@@ -66,7 +68,9 @@ func (s *Service) Run(ctx context.Context) error {
 	if !s.o.CampaignsElsewhere {
 		parts.Go(func() { s.follow(ctx) })
 		parts.Go(func() { s.dispatch(ctx, sending) })
+		parts.Go(func() { s.prepareKeys(ctx) })
 	}
+	parts.Go(func() { s.listen(ctx) })
 	parts.Go(func() { s.net.sweep(ctx) })
 	parts.Go(func() { s.greets.run(ctx) })
 	parts.Wait()
@@ -138,12 +142,13 @@ func (s *Service) Report(ctx context.Context, item string) (Report, error) {
 }
 
 // Stop halts the sending of all campaigns, on this node at once and on others
-// after the page they are at. The first stop is the one kept.
+// within half a second: what has not begun is called back. The first stop is
+// the one kept.
 func (s *Service) Stop(ctx context.Context, stop Stop) error {
 	if err := s.store.Stop(ctx, stop); err != nil {
 		return err
 	}
-	s.pages.recall()
+	s.pages.halt(true)
 	return nil
 }
 
@@ -152,6 +157,7 @@ func (s *Service) Resume(ctx context.Context) error {
 	if err := s.store.Resume(ctx); err != nil {
 		return err
 	}
+	s.pages.halt(false)
 	s.ring()
 	return nil
 }
@@ -164,15 +170,33 @@ func (s *Service) CountSubscriptions(ctx context.Context) (int64, error) {
 	return s.store.CountSubscriptions(ctx)
 }
 
-// Status is how sending goes on this node.
+// Status is how sending goes.
 type Status struct {
-	Alarms []Alarm            `json:"alarms"` // while any stands no subscription is removed
-	Rates  map[string]float64 `json:"rates"`  // learned, by push service, in requests a second
+	Alarms []Alarm            `json:"alarms"` // of all nodes: while any stands no subscription is removed
+	Rates  map[string]float64 `json:"rates"`  // towards the push services this node has met, in requests a second of all nodes
+	Keys   Keys               `json:"keys"`   // of this node
 }
 
-// Status does not block.
-func (s *Service) Status() Status { return Status{s.guard.standing(), s.net.rates()} }
+// Keys counts the sender keys that were prepared ahead of time.
+type Keys struct {
+	Ready  int64 `json:"ready"`  // prepared and not used yet
+	Hits   int64 `json:"hits"`   // messages sealed with one of them
+	Misses int64 `json:"misses"` // messages of campaigns for which there was none
+}
+
+// Status does not block. What other nodes have found is in it within a second
+// or two.
+func (s *Service) Status() Status {
+	return Status{s.guard.standing(), s.net.rates(), s.stock.count()}
+}
 
 // ClearAlarms is an operator's word that the answers which raised the alarms
-// are right. Removals go on, and none is raised for an hour.
-func (s *Service) ClearAlarms() { s.guard.clear(time.Now()) }
+// are right. On all nodes removals go on, and none is raised for an hour.
+func (s *Service) ClearAlarms(ctx context.Context) error {
+	until := time.Now().Add(trustFor).UTC().Truncate(time.Millisecond)
+	if err := s.store.ClearAlarms(ctx, until); err != nil {
+		return err
+	}
+	s.guard.adopt(Alarms{Trusted: until})
+	return nil
+}

@@ -181,7 +181,9 @@ func TestABurstOfGoneRemovesNobody(t *testing.T) {
 			t.Fatal("a subscription was removed")
 		}
 	}
-	h.svc.ClearAlarms()
+	if err := h.svc.ClearAlarms(t.Context()); err != nil {
+		t.Fatal(err)
+	}
 	if r := h.finished(h.post(news.Post{})); r.Tally.Gone != 200 || len(h.svc.Status().Alarms) != 0 {
 		t.Errorf("tally %+v, status %+v", r.Tally, h.svc.Status())
 	}

@@ -41,6 +41,7 @@ type Sink struct {
 	browsers map[string]browser // by path
 	got      map[string][]Received
 	tokens   map[string]bool // that are known to be right
+	senders  map[string]bool // the sender keys that have been seen
 	conns    map[string]int  // requests under way, by the client's address
 	mostAt   int             // the most of them at once on one connection
 	dialled  int
@@ -81,7 +82,7 @@ func newSink(t testing.TB, tls bool, answers map[string]http.HandlerFunc, h2 *ht
 		t.Fatal(err)
 	}
 	k := &Sink{Keys: keys, Answers: answers, t: t, public: public, browsers: map[string]browser{}, got: map[string][]Received{},
-		tokens: map[string]bool{}, conns: map[string]int{}}
+		tokens: map[string]bool{}, senders: map[string]bool{}, conns: map[string]int{}}
 	k.Server = httptest.NewUnstartedServer(k)
 	k.Server.Config.ConnState = func(_ net.Conn, s http.ConnState) {
 		if s == http.StateNew {
@@ -199,7 +200,13 @@ func (k *Sink) receive(r *http.Request) (m Received, err error) {
 	}
 	k.mu.Lock()
 	b, ok := k.browsers[r.URL.Path]
+	sender := string(body[21:86]) // RFC 8188 section 2.1: after salt, record size and length
+	used := k.senders[sender]
+	k.senders[sender] = true
 	k.mu.Unlock()
+	if used {
+		return m, fmt.Errorf("its sender key was used before")
+	}
 	if !ok {
 		return m, fmt.Errorf("no such browser")
 	}

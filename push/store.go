@@ -44,6 +44,9 @@ type Subscriptions interface {
 	DeleteSubscription(ctx context.Context, id ID, auth [16]byte) error
 	// CountSubscriptions is how many stand.
 	CountSubscriptions(ctx context.Context) (int64, error)
+	// Receivers is what sealing takes to know of the subscriptions after an ID
+	// that are in the shards of r, in order of ID and at most limit.
+	Receivers(ctx context.Context, r Range, after ID, limit int) ([]Receiver, error)
 }
 
 // Campaigns keeps the sending of entries, so that a crash at any point costs
@@ -65,20 +68,22 @@ type Campaigns interface {
 	// to nobody, or whose lease has ended by now: of a campaign of the highest
 	// Lane first, then of the oldest; cancelled campaigns, of which the rest is
 	// only counted, come after all others so that a correction waits for no
-	// counting. ok is false if there is none, or while all campaigns are
+	// counting. Of the ranges of one campaign one that begins in w.Blocks comes
+	// first. ok is false if there is none, or while all campaigns are
 	// stopped. Each claim has a Token above all earlier ones of its range.
 	// Where another worker holds a range of an older campaign of the item,
 	// ranges with shards in common are not given out until it lets go or its
 	// lease ends: what may be on its way to a device must not come after what
 	// corrects it.
-	Claim(ctx context.Context, worker string, now time.Time, lease time.Duration) (l Lease, ok bool, err error)
+	Claim(ctx context.Context, w Worker, now time.Time, lease time.Duration) (l Lease, ok bool, err error)
 	// Deliveries is the next page of l, at most limit: retries due by now
 	// first, then subscriptions after the range's cursor that stood when the
 	// campaign opened. It changes nothing. Errors: ErrLeaseLost.
 	Deliveries(ctx context.Context, l Lease, now time.Time, limit int) (Page, error)
 	// Checkpoint writes what became of a page, in one atomic write: cursor,
 	// retries, removals, counts, and the lease's new end. It is refused whole
-	// with ErrLeaseLost unless l.Token is the range's last one. A range is
+	// with ErrLeaseLost unless l.Token is the range's last one. While an Alarm
+	// stands nothing is removed, whatever Progress says. A range is
 	// done, and its lease free, when it is scanned and no retry waits. A retry
 	// whose subscription no longer stands is not delivered: the next Checkpoint
 	// or Claim of its range counts it as gone. st says what has changed
@@ -86,6 +91,10 @@ type Campaigns interface {
 	Checkpoint(ctx context.Context, l Lease, p Progress) (st State, err error)
 	// Release gives a range back before its lease ends, if l still holds it.
 	Release(ctx context.Context, l Lease) error
+	// Attend says that a worker is there until ends, or no more if that is not
+	// after now, and returns the names of all who are there at the time now,
+	// sorted.
+	Attend(ctx context.Context, worker string, now, ends time.Time) (workers []string, err error)
 	// NextDue is when Claim may next find work: at or before now if it may at
 	// once, even if all that is due waits for another worker, the zero time if all ranges are done or all campaigns are stopped.
 	NextDue(ctx context.Context, now time.Time) (time.Time, error)
@@ -108,11 +117,29 @@ type Campaigns interface {
 	AddReceipt(ctx context.Context, r Receipt) error
 }
 
+// Services keeps what was learned of push services, for all nodes and across
+// restarts. Methods wait for the engine and honour ctx; all are safe for
+// concurrent use.
+type Services interface {
+	// RaiseAlarm keeps a, unless one of its service stands or a.Since is before
+	// what Alarms.Trusted says.
+	RaiseAlarm(ctx context.Context, a Alarm) error
+	// Alarms is those that stand.
+	Alarms(ctx context.Context) (Alarms, error)
+	// ClearAlarms forgets those that stand, and no other is raised until then.
+	ClearAlarms(ctx context.Context, until time.Time) error
+	// KeepRate keeps r, unless a rate of its service is kept that is as late.
+	KeepRate(ctx context.Context, r Rate) error
+	// Rates is those that are kept, by service.
+	Rates(ctx context.Context) ([]Rate, error)
+}
+
 // Store is all that an engine keeps for this package. Times are kept to the
 // millisecond and returned in UTC.
 type Store interface {
 	Subscriptions
 	Campaigns
+	Services
 }
 
 // Campaign is the sending of one entry to its subscriptions.
@@ -125,6 +152,23 @@ type Campaign struct {
 	OpenedAt time.Time
 	Deadline time.Time // no attempt is made after it
 }
+
+// Worker is who claims ranges.
+type Worker struct {
+	Name   string
+	Blocks Blocks // what it wants first
+}
+
+// BlockShards is how many shards are in a block: as many as in the smallest
+// range that an engine cuts a campaign into.
+const BlockShards = 16
+
+// Blocks is a set of blocks of shards: bit n stands for the shards from
+// n*BlockShards on.
+type Blocks uint64
+
+// Has reports whether the shard is in a block of the set.
+func (b Blocks) Has(shard int) bool { return b>>(shard/BlockShards)&1 == 1 }
 
 // Lease is a worker's hold on a range of a campaign.
 type Lease struct {
@@ -172,6 +216,19 @@ type State struct {
 	Done      bool // the range is done and the lease is over
 	Cancelled bool // count the rest as cancelled
 	Stopped   bool // release the range and wait
+}
+
+// Alarms is what stands in the way of removing subscriptions.
+type Alarms struct {
+	Standing []Alarm   // by service
+	Trusted  time.Time // an operator has looked: until then none is raised
+}
+
+// Rate is what a push service was found to bear, of all nodes together.
+type Rate struct {
+	Service   string
+	PerSecond float64
+	At        time.Time // when it was learned
 }
 
 // Stop is the order that halts all campaigns.

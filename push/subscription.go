@@ -50,6 +50,13 @@ type Subscription struct {
 	SeenAt    time.Time // last put
 }
 
+// Receiver is what of a subscription sealing takes.
+type Receiver struct {
+	ID     ID
+	P256dh [65]byte
+	Auth   [16]byte
+}
+
 // Quiet is a daily span of hours, by the subscriber's clock; it may cross midnight.
 type Quiet struct {
 	From int    // minutes after midnight, 0 to 1439

@@ -16,6 +16,7 @@ type underway struct {
 
 	mu     sync.Mutex
 	pages  map[*page]struct{}
+	halted bool              // all sending is stopped
 	newest map[string]newest // by item
 }
 
@@ -35,12 +36,15 @@ func (u *underway) enter(p *page) (busy map[ID]bool) {
 	defer u.mu.Unlock()
 	u.supersede(p.campaign)
 	item, offset := p.campaign.Entry.Item.ID, p.campaign.Entry.Offset
-	if u.newest[item].offset > offset {
+	if u.halted || u.newest[item].offset > offset {
 		u.net.recall(p)
 	}
 	for other := range u.pages {
 		if other.campaign.Entry.Item.ID == item && other.campaign.Entry.Offset < offset {
-			for _, d := range other.deliveries {
+			for i, d := range other.deliveries {
+				if other.settled[i].Load() {
+					continue
+				}
 				if busy == nil {
 					busy = map[ID]bool{}
 				}
@@ -74,13 +78,21 @@ func (u *underway) opened(cs []Campaign) {
 	}
 }
 
-// recall calls back all pages.
-func (u *underway) recall() {
+// halt calls back all pages, and those that enter from now on, or lets them go
+// on. It reports whether that is new.
+func (u *underway) halt(stopped bool) (changed bool) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	for p := range u.pages {
-		u.net.recall(p)
+	if u.halted == stopped {
+		return false
 	}
+	u.halted = stopped
+	for p := range u.pages {
+		if stopped {
+			u.net.recall(p)
+		}
+	}
+	return true
 }
 
 // supersede notes that c is open and calls back older pages of its item. The

@@ -3,6 +3,8 @@ package push
 import (
 	"context"
 	"errors"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"crier/news"
@@ -12,6 +14,7 @@ import (
 // once as there are workers, until ctx ends and they have ended.
 func (s *Service) dispatch(ctx, sending context.Context) {
 	free := make(chan struct{}, s.o.Workers)
+	var tasks sync.WaitGroup
 	for ctx.Err() == nil {
 		select {
 		case free <- struct{}{}:
@@ -23,14 +26,15 @@ func (s *Service) dispatch(ctx, sending context.Context) {
 			<-free
 			continue
 		}
-		go func() {
-			defer func() { <-free }()
-			s.work(ctx, sending, l)
-		}()
+		s.stock.busy.Add(1) // before the next claim waits
+		tasks.Go(func() {
+			done := sync.OnceFunc(func() { <-free })
+			defer done()
+			defer s.stock.busy.Add(-1)
+			s.work(ctx, sending, l, done)
+		})
 	}
-	for range cap(free) {
-		free <- struct{}{}
-	}
+	tasks.Wait()
 }
 
 // Pauses of the dispatcher.
@@ -44,7 +48,8 @@ func (s *Service) claim(ctx context.Context) (Lease, bool) {
 	now := time.Now()
 	due, err := s.store.NextDue(ctx, now)
 	if err == nil && !due.IsZero() && !due.After(now) {
-		l, ok, err := s.store.Claim(ctx, s.worker, now, s.o.Lease)
+		w := Worker{s.worker, s.fleet.wanted()}
+		l, ok, err := s.store.Claim(ctx, w, now, s.o.Lease)
 		if err == nil && ok {
 			return l, true
 		}
@@ -76,18 +81,20 @@ func (s *Service) trouble(ctx context.Context, op string, err error) {
 
 // work sends the range that l holds, page by page, until it is done or must be
 // left to others: when it waits for retries, for a higher lane or for a stop
-// to be lifted, and when ctx ends.
-func (s *Service) work(ctx, sending context.Context, l Lease) {
+// to be lifted, and when ctx ends. It calls done when it sends no more and only
+// waits for answers.
+func (s *Service) work(ctx, sending context.Context, l Lease, done func()) {
 	t := &task{Service: s, lease: l}
-	more := true
-	for more && ctx.Err() == nil {
-		var err error
+	var err error
+	for more := true; more && ctx.Err() == nil; {
 		if more, err = t.next(ctx, sending); err != nil {
 			s.trouble(ctx, "work on a range", err)
 			pauseFor(ctx, time.Second) // to release it at once would be to claim it again at once
 			break
 		}
 	}
+	done()
+	t.awaitLate(ctx, err == nil)
 	if t.over {
 		return
 	}
@@ -106,6 +113,8 @@ type task struct {
 	*Service
 	lease        Lease
 	over         bool       // the lease is over: there is nothing to release
+	last         Page       // the one before
+	late         []*page    // that have deliveries without an answer
 	today        []Campaign // see Decide
 	loud, silent []byte
 }
@@ -126,14 +135,14 @@ func (t *task) next(ctx, sending context.Context) (more bool, err error) {
 		return false, err
 	}
 	p, voices := t.send(ctx, sending, found.Deliveries, now)
-	progress := p.count(voices, t.guard.mayRemove())
-	progress.Cursor, progress.Scanned = found.Cursor, found.Scanned
-	st, err := t.checkpoint(ctx, progress)
+	progress := p.count(voices, t.guard.mayRemove(), t.again())
+	t.last = found
+	t.addLate(&progress)
+	t.keep(p)
+	st, err := t.write(ctx, progress)
 	if err != nil {
 		return false, err
 	}
-	t.over = st.Done
-	t.lease.Cancelled = st.Cancelled
 	idle := found.Scanned && len(found.Deliveries) == 0 // only retries of later are left
 	return !st.Done && !st.Stopped && !idle && !p.yield.Load(), nil
 }
@@ -160,12 +169,23 @@ func (t *task) prepare(ctx context.Context) (err error) {
 	return err
 }
 
-// send makes the deliveries' attempts and returns when each has its result:
-// within the page's time and that of one request more.
+// write checkpoints the progress where the last page has left the range.
+func (t *task) write(ctx context.Context, p Progress) (State, error) {
+	p.Cursor, p.Scanned = t.last.Cursor, t.last.Scanned
+	st, err := t.checkpoint(ctx, p)
+	if err == nil {
+		t.over = st.Done
+		t.lease.Cancelled = st.Cancelled
+	}
+	return st, err
+}
+
+// send makes the deliveries' attempts and returns when each has its result,
+// within the page's time and that of one request more; or, if all are on their
+// way, when it has waited long enough for the slowest.
 func (t *task) send(ctx, sending context.Context, ds []Delivery, now time.Time) (*page, []Voice) {
 	p := t.newPage(ds)
 	busy := t.pages.enter(p)
-	defer t.pages.leave(p)
 	voices := make([]Voice, len(ds))
 	for i, d := range ds {
 		voices[i] = Decide(d.Subscription, p.campaign, now, t.zones.of(d.Subscription), t.today)
@@ -179,6 +199,10 @@ func (t *task) send(ctx, sending context.Context, ds []Delivery, now time.Time) 
 	select {
 	case <-p.done:
 		return p, voices
+	case <-p.handed:
+		if t.mayGoOn(ctx, p) {
+			return p, voices
+		}
 	case <-late.C:
 	case <-ctx.Done():
 	}
@@ -190,8 +214,9 @@ func (t *task) send(ctx, sending context.Context, ds []Delivery, now time.Time) 
 func (t *task) newPage(ds []Delivery) *page {
 	c := t.lease.Campaign
 	p := &page{campaign: c, deliveries: ds, loud: t.loud, silent: t.silent, topic: topic(c.Entry.Item.Story), urgency: urgency(c.level()),
-		results: make([]outcome, len(ds)), done: make(chan struct{})}
+		results: make([]outcome, len(ds)), settled: make([]atomic.Bool, len(ds)), done: make(chan struct{}), handed: make(chan struct{})}
 	p.pending.Store(int64(len(ds)))
+	p.queued.Store(int64(len(ds)))
 	return p
 }
 
@@ -218,7 +243,7 @@ func (t *task) sendOne(sending context.Context, p *page, i int, v Voice, busy bo
 		}
 		out.fate, out.reason = failed, FailedAddress // its host is no longer among those named
 	}
-	p.settle(i, out)
+	p.drop(i, out)
 }
 
 // checkpoint writes the page's progress. What the page has done is lost with

@@ -192,7 +192,7 @@ func benchCampaign(b *testing.B, e *benched, say figures) {
 // walk works off all that there is, accepting everything.
 func walk(ctx context.Context, e Engine, page int) error {
 	for {
-		l, found, err := e.Claim(ctx, "w", base, leaseFor)
+		l, found, err := e.Claim(ctx, push.Worker{Name: "w"}, base, leaseFor)
 		if err != nil || !found {
 			return err
 		}

@@ -155,7 +155,7 @@ func testErrorUnderWay(t *testing.T, s *store) {
 	// whether it got shards of the range for the campaign.
 	claimAll := func(worker string, now time.Time, c push.Campaign, r push.Range) (got bool) {
 		for {
-			l, found, err := s.node(1).Claim(ctx, worker, now, leaseFor)
+			l, found, err := s.node(1).Claim(ctx, push.Worker{Name: worker}, now, leaseFor)
 			ok(t, err)
 			if !found {
 				return got

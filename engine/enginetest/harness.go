@@ -107,6 +107,12 @@ func Run(t *testing.T, h Harness) {
 		{"DepartedWhileWaiting", testDeparted},
 		{"ReportCloses", testReport},
 		{"Receipts", testReceipts},
+		{"Receivers", testReceivers},
+		{"WorkersAttend", testAttend},
+		{"WantedBlocksFirst", testWanted},
+		{"Alarms", testAlarms},
+		{"AlarmStopsRemovals", testAlarmStopsRemovals},
+		{"Rates", testRates},
 	} {
 		t.Run(c.name, func(t *testing.T) { c.test(t, h.newStore(t)) })
 	}
@@ -162,6 +168,8 @@ type state struct {
 	Subscribers int64
 	Followed    news.Cursor
 	Stop        *push.Stop
+	Alarms      push.Alarms
+	Rates       []push.Rate
 	Campaigns   []push.Campaign
 	Reports     []push.Report
 	NextDue     time.Time
@@ -180,6 +188,8 @@ func look(t testing.TB, e Engine) (s state) {
 	s.Subscribers = must(e.CountSubscriptions(ctx))(t)
 	s.Followed = must(e.Followed(ctx))(t)
 	s.Stop = must(e.Stopped(ctx))(t)
+	s.Alarms = must(e.Alarms(ctx))(t)
+	s.Rates = must(e.Rates(ctx))(t)
 	s.Campaigns = must(e.CampaignsSince(ctx, time.Time{}))(t)
 	for _, c := range s.Campaigns {
 		s.Reports = append(s.Reports, must(e.Report(ctx, c.Entry.Item.ID))(t))

@@ -153,7 +153,7 @@ func testWorkers(t *testing.T, s *store) {
 	together(12, func(i int) {
 		e := s.node(i)
 		for {
-			l, found, err := e.Claim(ctx, "w", base, leaseFor)
+			l, found, err := e.Claim(ctx, push.Worker{Name: "w"}, base, leaseFor)
 			if err != nil {
 				t.Errorf("claim: %v", err)
 			}

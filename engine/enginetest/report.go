@@ -33,7 +33,7 @@ func testReport(t *testing.T, s *store) {
 	}
 	now := base.Add(2 * time.Second)
 	for {
-		l, found, err := e.Claim(ctx, "w", now, leaseFor)
+		l, found, err := e.Claim(ctx, push.Worker{Name: "w"}, now, leaseFor)
 		ok(t, err)
 		if !found {
 			next := must(e.NextDue(ctx, now))(t)

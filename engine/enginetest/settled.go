@@ -94,6 +94,9 @@ func settle(t testing.TB, e Engine) (m moved) {
 	}
 	must(e.Checkpoint(ctx, l, prog))(t)
 	add(t, e, posted("unsent")) // has not become a campaign
+	ok(t, e.ClearAlarms(ctx, later(-60)))
+	ok(t, e.RaiseAlarm(ctx, push.Alarm{Service: "push.example.org", Problem: "25 % of the last 80 are gone", Since: base}))
+	ok(t, e.KeepRate(ctx, push.Rate{Service: "push.example.org", PerSecond: 1234.5, At: base}))
 	ok(t, e.Stop(ctx, push.Stop{By: "kchief", Reason: "An exercise.", At: base}))
 	return m
 }

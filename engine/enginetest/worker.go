@@ -26,7 +26,7 @@ const (
 // claim takes the next range, which there must be.
 func claim(t testing.TB, e Engine, worker string, now time.Time) push.Lease {
 	t.Helper()
-	l, found, err := e.Claim(t.Context(), worker, now, leaseFor)
+	l, found, err := e.Claim(t.Context(), push.Worker{Name: worker}, now, leaseFor)
 	ok(t, err)
 	if !found {
 		t.Fatal("no range to claim")
@@ -40,7 +40,7 @@ func claim(t testing.TB, e Engine, worker string, now time.Time) push.Lease {
 // idle fails the test if there is a range to claim.
 func idle(t testing.TB, e Engine, now time.Time) {
 	t.Helper()
-	if l, found, err := e.Claim(t.Context(), "w", now, leaseFor); err != nil || found {
+	if l, found, err := e.Claim(t.Context(), push.Worker{Name: "w"}, now, leaseFor); err != nil || found {
 		t.Fatalf("a claim where there is no work: %+v, %v", l, err)
 	}
 }
@@ -120,7 +120,7 @@ func (w *walker) page(ctx context.Context, l push.Lease, now time.Time) (push.St
 // nothing more to do now, as others may have.
 func (w *walker) work(ctx context.Context, now time.Time) error {
 	for {
-		l, found, err := w.e.Claim(ctx, w.name, now, leaseFor)
+		l, found, err := w.e.Claim(ctx, push.Worker{Name: w.name}, now, leaseFor)
 		if err != nil || !found {
 			return err
 		}

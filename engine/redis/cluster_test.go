@@ -139,7 +139,7 @@ func openNext(ctx context.Context, e *Engine, at news.Cursor) (news.Cursor, erro
 
 func sendDue(ctx context.Context, e *Engine, now time.Time) error {
 	for {
-		l, ok, err := e.Claim(ctx, "w", now, time.Second)
+		l, ok, err := e.Claim(ctx, push.Worker{Name: "w"}, now, time.Second)
 		if err != nil || !ok {
 			return err
 		}

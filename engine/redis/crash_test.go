@@ -25,7 +25,7 @@ func TestCrashBeforeRemoval(t *testing.T) {
 	if err := e.OpenCampaigns(ctx, r.Cursor, []push.Campaign{testCampaign(r)}); err != nil {
 		t.Fatal(err)
 	}
-	l, _, err := e.Claim(ctx, "w", testTime, time.Minute)
+	l, _, err := e.Claim(ctx, push.Worker{Name: "w"}, testTime, time.Minute)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -43,7 +43,7 @@ func TestCrashBeforeRemoval(t *testing.T) {
 	if _, err := other.PutSubscription(ctx, back); err != nil {
 		t.Fatal(err)
 	}
-	if _, _, err := other.Claim(ctx, "w", testTime, time.Minute); err != nil {
+	if _, _, err := other.Claim(ctx, push.Worker{Name: "w"}, testTime, time.Minute); err != nil {
 		t.Fatal(err)
 	}
 	for i, stands := range []bool{false, true, true, true} {
@@ -71,7 +71,7 @@ func TestCrashBeforeDeparture(t *testing.T) {
 	if err := e.OpenCampaigns(ctx, r.Cursor, []push.Campaign{testCampaign(r)}); err != nil {
 		t.Fatal(err)
 	}
-	l, _, err := e.Claim(ctx, "w", testTime, time.Minute)
+	l, _, err := e.Claim(ctx, push.Worker{Name: "w"}, testTime, time.Minute)
 	if err != nil {
 		t.Fatal(err)
 	}

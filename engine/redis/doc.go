@@ -11,7 +11,7 @@
 //	key                  type    contents                                           bound
 //	L                    hash    schema, epoch, head, floor, mark, run (the server  one
 //	                             that the nodes know), followed_…, campaigns (the
-//	                             number of the last one)
+//	                             number of the last one), trusted (see Alarms)
 //	L:entries            stream  the log: ID OFFSET-0; first, mark, at, by, body    Trim
 //	L:items              hash    item → place and last entry                        items
 //	L:live, L:drills     zset    items by first                                     items
@@ -33,6 +33,9 @@
 //	L:stop               hash    the stop in force                                  one
 //	L:kept               hash    what nodes share, by name: the VAPID keys          few
 //	L:leaders            hash    job → its leader and the end of the term           few
+//	L:workers            zset    nodes that send, by how long they are there        nodes
+//	L:alarms, L:rates    hash    push service → since when and why; when and how    services
+//	                             many requests a second it was found to bear
 //	{crier:s0} … s1023   zset    a shard of the subscriptions, see record.go        subscriptions
 //	{crier:r:TOKEN}      hash    a campaign's receipts: how many                    campaigns
 //	…:displayed, …       set     their nonces, 16 bytes each                        7 d past deadline

@@ -32,6 +32,9 @@ func (k keys) sums() string               { return k.log + ":sums" }
 func (k keys) stop() string               { return k.log + ":stop" }
 func (k keys) kept() string               { return k.log + ":kept" }
 func (k keys) leaders() string            { return k.log + ":leaders" }
+func (k keys) workers() string            { return k.log + ":workers" }
+func (k keys) alarms() string             { return k.log + ":alarms" }
+func (k keys) rates() string              { return k.log + ":rates" }
 func (k keys) opened() string             { return k.log + ":opened" }
 func (k keys) removals() string           { return k.log + ":removals" }
 func (k keys) campaign(seq string) string { return k.log + ":c:" + seq }
@@ -50,7 +53,8 @@ func (k keys) receipts(token string) string { return "{" + k.prefix + ":r:" + to
 func (k keys) types() map[string]string {
 	return map[string]string{
 		k.log: "hash", k.entries(): "stream", k.items(): "hash", k.live(): "zset", k.drills(): "zset",
-		k.editors(): "hash", k.sums(): "hash", k.stop(): "hash", k.kept(): "hash", k.leaders(): "hash", k.opened(): "zset", k.removals(): "set",
+		k.editors(): "hash", k.sums(): "hash", k.stop(): "hash", k.kept(): "hash", k.leaders(): "hash",
+		k.workers(): "zset", k.alarms(): "hash", k.rates(): "hash", k.opened(): "zset", k.removals(): "set",
 		k.log + ":ids": "hash", k.log + ":reports": "hash", k.log + ":active": "zset", k.shard(0): "zset",
 	}
 }

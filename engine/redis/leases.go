@@ -15,17 +15,17 @@ import (
 
 // Claim implements push.Store. A claim whose answer is lost is an error; the
 // range it may have taken is free again when the lease ends.
-func (e *Engine) Claim(ctx context.Context, worker string, now time.Time, lease time.Duration) (push.Lease, bool, error) {
-	l, ok, err := e.claim(ctx, worker, now, now.Add(lease))
+func (e *Engine) Claim(ctx context.Context, w push.Worker, now time.Time, lease time.Duration) (push.Lease, bool, error) {
+	l, ok, err := e.claim(ctx, w, now, now.Add(lease))
 	if err != nil {
 		return push.Lease{}, false, failed("claim a range", err)
 	}
 	return l, ok, nil
 }
 
-func (e *Engine) claim(ctx context.Context, worker string, now, ends time.Time) (l push.Lease, ok bool, err error) {
+func (e *Engine) claim(ctx context.Context, w push.Worker, now, ends time.Time) (l push.Lease, ok bool, err error) {
 	for {
-		r := newReply(e.once(ctx, e.scripts.claim, []string{e.keys.log}, worker, at(now), at(ends)))
+		r := newReply(e.once(ctx, e.scripts.claim, []string{e.keys.log}, w.Name, at(now), at(ends), blocksArg(w.Blocks)))
 		verdict := r.text()
 		if verdict == "newer" {
 			return l, false, e.newer(r.text())
@@ -56,6 +56,16 @@ func (e *Engine) claim(ctx context.Context, worker string, now, ends time.Time) 
 	}
 }
 
+// blocksArg is the set as claim.lua reads it: a character for each block, 1 for
+// those that are in it. Lua's numbers have no 64 bits.
+func blocksArg(b push.Blocks) string {
+	var out [push.Shards / push.BlockShards]byte
+	for i := range out {
+		out[i] = '0' + byte(b>>i&1)
+	}
+	return string(out[:])
+}
+
 // leaseArgs name a lease to the scripts.
 func leaseArgs(l push.Lease, more ...any) []any {
 	return append([]any{l.Campaign.ID, l.Range.Low, l.Token}, more...)
@@ -84,14 +94,14 @@ func (e *Engine) checkpoint(ctx context.Context, l push.Lease, p push.Progress) 
 		return st, push.ErrLeaseLost
 	}
 	seq := r.number()
-	if r.err == nil && len(verdict) != 3 {
+	if r.err == nil && len(verdict) != 4 {
 		r.err = fmt.Errorf("the script answered %.40q", verdict)
 	}
 	if r.err != nil {
 		return st, r.err
 	}
 	st = push.State{Done: verdict[0] == '1', Cancelled: verdict[1] == '1', Stopped: verdict[2] == '1'}
-	if len(p.Gone) > 0 {
+	if len(p.Gone) > 0 && verdict[3] == '0' { // while an alarm stands nothing was written down
 		removals := make([]removal, len(p.Gone))
 		for i, id := range p.Gone {
 			removals[i] = removal{seq, id}

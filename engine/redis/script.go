@@ -20,6 +20,7 @@ type scripts struct {
 	depart, openCampaigns, claim, page, checkpoint    *redis.Script
 	release, nextDue, report, receipt, expectReceipts *redis.Script
 	putKey, keyHolder, revokeKey, lead, resign        *redis.Script
+	raiseAlarm, clearAlarms, keepRate                 *redis.Script
 }
 
 func loadScripts() scripts {
@@ -33,6 +34,7 @@ func loadScripts() scripts {
 		release: script("release", "ranges"), nextDue: script("nextdue"), report: script("report"), receipt: script("receipt"), expectReceipts: script("expectreceipts"),
 		putKey: script("putkey"), keyHolder: script("keyholder"), revokeKey: script("revokekey"),
 		lead: script("lead"), resign: script("resign"),
+		raiseAlarm: script("raisealarm"), clearAlarms: script("clearalarms"), keepRate: script("keeprate"),
 	}
 }
 

@@ -55,7 +55,7 @@ type export struct {
 func (x *export) run(ctx context.Context, put func(engine.Record) error) error {
 	x.put = put
 	for _, part := range []func(context.Context) error{
-		x.log, x.items, x.keys, x.editors, x.secrets, x.campaigns, x.nonces, x.subscriptions, x.retries,
+		x.log, x.items, x.keys, x.editors, x.secrets, x.services, x.campaigns, x.nonces, x.subscriptions, x.retries,
 	} {
 		if err := part(ctx); err != nil {
 			return err
@@ -87,6 +87,11 @@ func (x *export) log(ctx context.Context) error {
 	if out.Stop, err = e.Stopped(ctx); err != nil {
 		return err
 	}
+	alarms, err := e.Alarms(ctx)
+	if err != nil {
+		return err
+	}
+	out.Trusted = alarms.Trusted
 	if err := x.put(out); err != nil {
 		return err
 	}

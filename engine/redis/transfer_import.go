@@ -125,6 +125,10 @@ func (l *load) add(ctx context.Context, r engine.Record) error {
 		return err
 	case engine.Secret:
 		l.p.HSet(ctx, l.k.kept(), r.Name, r.Value)
+	case engine.Alarm:
+		l.p.HSet(ctx, l.k.alarms(), r.Alarm.Service, alarmText(r.Alarm))
+	case engine.Rate:
+		l.p.HSet(ctx, l.k.rates(), r.Rate.Service, rateText(r.Rate))
 	case engine.Campaign:
 		return l.addCampaign(ctx, r)
 	case engine.Nonce:
@@ -144,6 +148,9 @@ func (l *load) addLog(ctx context.Context, r engine.Log) error {
 	fields := []any{"moving_epoch", r.Epoch, "head", r.Head, "floor", r.Floor, "mark", mark(), "campaigns", seqOf(0)}
 	if r.Followed != (news.Cursor{}) {
 		fields = append(fields, "followed_epoch", r.Followed.Epoch, "followed_offset", r.Followed.Offset)
+	}
+	if !r.Trusted.IsZero() {
+		fields = append(fields, "trusted", at(r.Trusted))
 	}
 	l.p.HSet(ctx, l.k.log, fields...)
 	if r.Stop == nil {

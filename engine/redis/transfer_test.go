@@ -114,7 +114,7 @@ func TestMoveLeftovers(t *testing.T) {
 	if err := e.OpenCampaigns(ctx, kept.Cursor, []push.Campaign{c}); err != nil {
 		t.Fatal(err)
 	}
-	l, _, err := e.Claim(ctx, "w", testTime, time.Minute)
+	l, _, err := e.Claim(ctx, push.Worker{Name: "w"}, testTime, time.Minute)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -161,7 +161,7 @@ func TestMoveLeftovers(t *testing.T) {
 	if n, err := moved.CountSubscriptions(ctx); n != 2 || err != nil {
 		t.Errorf("%d stand, %v", n, err)
 	}
-	l, _, err = moved.Claim(ctx, "w", testTime.Add(time.Minute), time.Minute)
+	l, _, err = moved.Claim(ctx, push.Worker{Name: "w"}, testTime.Add(time.Minute), time.Minute)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -43,7 +43,7 @@ func sendAll(t testing.TB, e *Engine, n int, trouble func()) push.Report {
 		t.Fatal(err)
 	}
 	for {
-		l, ok, err := e.Claim(ctx, "w", testTime, time.Minute)
+		l, ok, err := e.Claim(ctx, push.Worker{Name: "w"}, testTime, time.Minute)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -114,7 +114,10 @@ func exercise(t testing.TB, e *Engine, before func()) {
 		func() (err error) { _, err = e.Keys(ctx); return err },
 		func() error { return e.RevokeKey(ctx, k.ID) },
 		func() error { return e.OpenCampaigns(ctx, r.Cursor, []push.Campaign{testCampaign(r)}) },
-		func() (err error) { l, _, err = e.Claim(ctx, "w", testTime, time.Minute); return err },
+		func() (err error) {
+			l, _, err = e.Claim(ctx, push.Worker{Name: "w"}, testTime, time.Minute)
+			return err
+		},
 		func() (err error) { p, err = e.Deliveries(ctx, l, testTime, 9); return err },
 		func() (err error) {
 			if len(p.Deliveries) != 3 {

@@ -7,6 +7,7 @@ import (
 
 	"crier/engine/redis/redistest"
 	"crier/news"
+	"crier/push"
 )
 
 // TestNotWritable: what keeps the server from taking an append is found
@@ -49,7 +50,7 @@ func TestNewerComes(t *testing.T) {
 		"since":     func() error { _, err := e.Since(t.Context(), news.Cursor{}, 1); return err },
 		"head":      func() error { _, err := e.Head(t.Context()); return err },
 		"front":     func() error { _, err := e.Front(t.Context(), 1); return err },
-		"claim":     func() error { _, _, err := e.Claim(t.Context(), "w", testTime, 1); return err },
+		"claim":     func() error { _, _, err := e.Claim(t.Context(), push.Worker{Name: "w"}, testTime, 1); return err },
 		"subscribe": func() error { _, err := e.PutSubscription(t.Context(), testSubscription(1)); return err },
 	} {
 		if err := do(); !errors.Is(err, ErrNewer) {

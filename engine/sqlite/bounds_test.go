@@ -208,7 +208,10 @@ func exercise(t *testing.T, e *Engine) {
 		func() (err error) { _, err = e.Front(ctx, 9); return err },
 		func() (err error) { _, err = e.Keys(ctx); return err },
 		func() error { return e.OpenCampaigns(ctx, r.Cursor, []push.Campaign{c}) },
-		func() (err error) { l, _, err = e.Claim(ctx, "w", testTime, time.Minute); return err },
+		func() (err error) {
+			l, _, err = e.Claim(ctx, push.Worker{Name: "w"}, testTime, time.Minute)
+			return err
+		},
 		func() (err error) { p, err = e.Deliveries(ctx, l, testTime, 9); return err },
 		func() (err error) {
 			st, err = e.Checkpoint(ctx, l, push.Progress{Cursor: p.Cursor, Ends: l.Ends,

@@ -11,11 +11,11 @@ import (
 )
 
 // Claim implements push.Store.
-func (e *Engine) Claim(ctx context.Context, worker string, now time.Time, lease time.Duration) (push.Lease, bool, error) {
+func (e *Engine) Claim(ctx context.Context, w push.Worker, now time.Time, lease time.Duration) (push.Lease, bool, error) {
 	var l push.Lease
 	var ok bool
 	err := e.writer.write(ctx, func(ctx context.Context, c *conn) (err error) {
-		l, ok, err = claim(ctx, c, worker, at(now), at(now.Add(lease)))
+		l, ok, err = claim(ctx, c, w, at(now), at(now.Add(lease)))
 		return err
 	}, nil)
 	if err != nil {
@@ -24,13 +24,13 @@ func (e *Engine) Claim(ctx context.Context, worker string, now time.Time, lease 
 	return l, ok, nil
 }
 
-func claim(ctx context.Context, c *conn, worker string, now, ends int64) (l push.Lease, ok bool, err error) {
+func claim(ctx context.Context, c *conn, w push.Worker, now, ends int64) (l push.Lease, ok bool, err error) {
 	stop, err := readStop(ctx, c)
 	if stop != nil || err != nil {
 		return l, false, err
 	}
 	for {
-		r, err := nextRange(ctx, c, worker, now)
+		r, err := nextRange(ctx, c, w, now)
 		if errors.Is(err, sql.ErrNoRows) {
 			return l, false, nil
 		}
@@ -46,7 +46,7 @@ func claim(ctx context.Context, c *conn, worker string, now, ends int64) (l push
 		if done || due > now {
 			continue
 		}
-		return lend(ctx, c, r, worker, ends)
+		return lend(ctx, c, r, w.Name, ends)
 	}
 }
 
@@ -82,11 +82,12 @@ func (r *rangeRow) dest() []any {
 
 // nextRange is the range to be claimed first. One to whose shards another
 // worker may be sending an older campaign of the item is left alone.
-func nextRange(ctx context.Context, c *conn, worker string, now int64) (r rangeRow, err error) {
+func nextRange(ctx context.Context, c *conn, w push.Worker, now int64) (r rangeRow, err error) {
 	err = c.row(ctx, "SELECT "+rangeColumns+` WHERE r.due <= ?1 AND r.ends <= ?1 AND (p.cancelled OR NOT EXISTS (
 			SELECT 1 FROM ranges o JOIN campaigns q ON q.seq = o.campaign
 			WHERE o.ends > ?1 AND o.worker <> ?2 AND o.low <= r.high AND o.high >= r.low AND q.item = p.item AND q.seq < p.seq))
-		ORDER BY p.cancelled, p.lane DESC, p.seq, r.low LIMIT 1`, []any{now, worker}, r.dest()...)
+		ORDER BY p.cancelled, p.lane DESC, p.seq, ?3 >> (r.low / ?4) & 1 DESC, r.low LIMIT 1`,
+		[]any{now, w.Name, int64(w.Blocks), push.BlockShards}, r.dest()...)
 	return r, err
 }
 
@@ -231,6 +232,11 @@ func checkpoint(ctx context.Context, c *conn, l push.Lease, p push.Progress) (st
 		if _, err := c.exec(ctx, "DELETE FROM retries WHERE id = ? AND campaign = ?", id[:], r.campaign); err != nil {
 			return st, err
 		}
+	}
+	if stands, err := alarmed(ctx, c); err != nil {
+		return st, err
+	} else if stands {
+		p.Gone = nil
 	}
 	for _, id := range p.Gone {
 		if err := removeSubscription(ctx, c, id); err != nil {

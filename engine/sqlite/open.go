@@ -47,6 +47,7 @@ type Engine struct {
 	readers chan *conn // the free ones; nil is one that has yet to be connected
 	bell    news.Doorbell
 	leaders leaders
+	workers workers
 	lock    *fileLock // nil when opened beside
 	quit    chan struct{}
 	close   func() error

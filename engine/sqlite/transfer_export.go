@@ -43,6 +43,7 @@ func export(ctx context.Context, c *conn, dir string, now time.Time, put func(en
 		func() error { return exportKeys(ctx, c, now, put) },
 		func() error { return exportEditors(ctx, c, put) },
 		func() error { return exportSecrets(dir, put) },
+		func() error { return exportServices(ctx, c, put) },
 		func() error { return exportCampaigns(ctx, c, put) },
 		func() error { return exportNonces(ctx, c, now, put) },
 		func() error { return exportSubscriptions(ctx, c, put) },
@@ -67,6 +68,11 @@ func exportLog(ctx context.Context, c *conn, put func(engine.Record) error) erro
 	if out.Stop, err = readStop(ctx, c); err != nil {
 		return err
 	}
+	alarms, err := readAlarms(ctx, c)
+	if err != nil {
+		return err
+	}
+	out.Trusted = alarms.Trusted
 	if err := put(out); err != nil {
 		return err
 	}
@@ -141,6 +147,28 @@ func exportSecrets(dir string, put func(engine.Record) error) error {
 		return err
 	}
 	return put(engine.Secret{Name: engine.VAPID, Value: b})
+}
+
+func exportServices(ctx context.Context, c *conn, put func(engine.Record) error) error {
+	alarms, err := readAlarms(ctx, c)
+	if err != nil {
+		return err
+	}
+	for _, a := range alarms.Standing {
+		if err := put(engine.Alarm{Alarm: a}); err != nil {
+			return err
+		}
+	}
+	rates, err := readRates(ctx, c)
+	if err != nil {
+		return err
+	}
+	for _, r := range rates {
+		if err := put(engine.Rate{Rate: r}); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func exportCampaigns(ctx context.Context, c *conn, put func(engine.Record) error) error {

@@ -118,6 +118,12 @@ func insert(ctx context.Context, c *conn, r engine.Record) error {
 		k := r.Credential
 		_, err := c.exec(ctx, "INSERT INTO credentials VALUES (?, ?, ?, ?, ?)", k.ID, k.Sum[:], k.Name, k.Role, at(k.CreatedAt))
 		return err
+	case engine.Alarm:
+		_, err := c.exec(ctx, "INSERT INTO alarms VALUES (?, ?, ?)", r.Alarm.Service, r.Alarm.Problem, at(r.Alarm.Since))
+		return err
+	case engine.Rate:
+		_, err := c.exec(ctx, "INSERT INTO rates VALUES (?, ?, ?)", r.Rate.Service, r.Rate.PerSecond, at(r.Rate.At))
+		return err
 	case engine.Campaign:
 		return insertCampaign(ctx, c, r)
 	case engine.Nonce:
@@ -143,8 +149,8 @@ func insertLog(ctx context.Context, c *conn, l engine.Log) error {
 	if _, err := c.exec(ctx, "UPDATE log SET epoch = ?, head = ?, floor = ?", l.Epoch, l.Head, l.Floor); err != nil {
 		return err
 	}
-	if _, err := c.exec(ctx, "UPDATE sending SET followed_epoch = ?, followed_offset = ?",
-		l.Followed.Epoch, int64(min(l.Followed.Offset, math.MaxInt64))); err != nil || l.Stop == nil {
+	if _, err := c.exec(ctx, "UPDATE sending SET followed_epoch = ?, followed_offset = ?, trusted_until = ?",
+		l.Followed.Epoch, int64(min(l.Followed.Offset, math.MaxInt64)), at(l.Trusted)); err != nil || l.Stop == nil {
 		return err
 	}
 	_, err := c.exec(ctx, "UPDATE sending SET stopped_by = ?, stop_reason = ?, stopped_at = ?", l.Stop.By, l.Stop.Reason, at(l.Stop.At))

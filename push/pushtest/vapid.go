@@ -29,6 +29,14 @@ func (s *Service) checkVAPID(authorization string, now time.Time) (key []byte, e
 	return c.key, nil
 }
 
+// CheckVAPID checks an Authorization header in full, by RFC 8292, for the push
+// service at origin at the time now. It returns the sender's public key, an
+// uncompressed point, and when the credentials expire.
+func CheckVAPID(authorization, origin string, now time.Time) (key []byte, expires time.Time, err error) {
+	c, err := parseVAPID(authorization, origin, now)
+	return c.key, c.expires, err
+}
+
 // credentials are a sender's, found good.
 type credentials struct {
 	key     []byte // uncompressed

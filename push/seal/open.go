@@ -36,11 +36,15 @@ func Open(private *ecdh.PrivateKey, auth [16]byte, body []byte) ([]byte, error) 
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrBody, err)
 	}
-	aead, nonce, err := contentKey(&input, &salt)
+	c, err := contentKey(&input, &salt)
 	if err != nil {
 		return nil, err
 	}
-	text, err := aead.Open(nil, nonce, record, nil)
+	aead, err := c.cipher()
+	if err != nil {
+		return nil, err
+	}
+	text, err := aead.Open(nil, c.nonce[:], record, nil)
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrBody, err)
 	}

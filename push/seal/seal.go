@@ -50,13 +50,22 @@ const (
 	infoInput = "WebPush: info\x00"
 )
 
-// Prepared is a fresh sender key agreed with one receiver, for one message. It
-// is a secret of 97 bytes. It must not be copied, because a copy could seal
-// again; it is not safe for concurrent use.
+// Prepared is all that sealing one message for one receiver takes: a fresh
+// sender key that was agreed with it, a salt, and what follows from the two. It
+// is a secret of 109 bytes. It must be moved, by MoveTo, and not copied: a copy
+// could seal again. It is not safe for concurrent use.
 type Prepared struct {
 	_      noCopy
 	public [pointSize]byte // the sender's; its private half is forgotten
-	input  [32]byte        // the input keying material of RFC 8291 section 3.3
+	salt   [saltSize]byte  // of the message
+	content
+}
+
+// content is the content encryption key and the nonce of a message's only
+// record (RFC 8188 sections 2.2 and 2.3; its sequence number is 0).
+type content struct {
+	key   [16]byte
+	nonce [12]byte
 }
 
 // noCopy makes go vet report copies of a Prepared and takes no room.
@@ -75,10 +84,12 @@ func Prepare(to Keys) (Prepared, error) {
 	if err != nil {
 		return Prepared{}, fmt.Errorf("make a sender key: %w", err)
 	}
-	return prepare(to, sender)
+	var salt [saltSize]byte
+	rand.Read(salt[:]) // never fails: crypto/rand aborts the program instead
+	return prepare(to, sender, salt)
 }
 
-func prepare(to Keys, sender *ecdh.PrivateKey) (Prepared, error) {
+func prepare(to Keys, sender *ecdh.PrivateKey, salt [saltSize]byte) (Prepared, error) {
 	receiver, err := ecdh.P256().NewPublicKey(to.P256dh[:])
 	if err != nil {
 		return Prepared{}, fmt.Errorf("%w: %w", ErrPublicKey, err)
@@ -88,7 +99,8 @@ func prepare(to Keys, sender *ecdh.PrivateKey) (Prepared, error) {
 	if err != nil {
 		return Prepared{}, err
 	}
-	return Prepared{public: public, input: input}, nil
+	c, err := contentKey(&input, &salt)
+	return Prepared{public: public, salt: salt, content: c}, err
 }
 
 // agree is the input keying material of RFC 8291 section 3.3, as either party
@@ -115,23 +127,21 @@ func (p *Prepared) Seal(dst, plaintext []byte) ([]byte, error) {
 	if len(plaintext) > MaxPlaintext {
 		return dst, ErrTooLong
 	}
-	var salt [saltSize]byte
-	rand.Read(salt[:]) // never fails: crypto/rand aborts the program instead
-	return p.seal(dst, plaintext, &salt, Size)
+	return p.seal(dst, plaintext, Size)
 }
 
-func (p *Prepared) seal(dst, plaintext []byte, salt *[saltSize]byte, size int) ([]byte, error) {
-	if p.public[0] == 0 { // a point never begins with 0
+func (p *Prepared) seal(dst, plaintext []byte, size int) ([]byte, error) {
+	if !p.Ready() {
 		return dst, ErrUsed
 	}
-	defer func() { p.public, p.input = [pointSize]byte{}, [32]byte{} }()
-	aead, nonce, err := contentKey(&p.input, salt)
+	defer p.wipe()
+	aead, err := p.cipher()
 	if err != nil {
 		return dst, err
 	}
 	start := len(dst)
 	dst = slices.Grow(dst, size)
-	dst = append(dst, salt[:]...)
+	dst = append(dst, p.salt[:]...)
 	dst = binary.BigEndian.AppendUint32(dst, recordSize)
 	dst = append(dst, pointSize)
 	dst = append(dst, p.public[:]...)
@@ -140,7 +150,20 @@ func (p *Prepared) seal(dst, plaintext []byte, salt *[saltSize]byte, size int) (
 	dst = append(dst, lastRecord)
 	padded := dst[:start+size-tagSize]
 	clear(padded[len(dst):])
-	return aead.Seal(padded[:text], nonce, padded[text:], nil), nil
+	return aead.Seal(padded[:text], p.nonce[:], padded[text:], nil), nil
+}
+
+// Ready reports whether p can seal its message yet.
+func (p *Prepared) Ready() bool { return p.public[0] != 0 } // a point never begins with 0
+
+// MoveTo makes q what p was, and wipes p.
+func (p *Prepared) MoveTo(q *Prepared) {
+	q.public, q.salt, q.content = p.public, p.salt, p.content
+	p.wipe()
+}
+
+func (p *Prepared) wipe() {
+	p.public, p.salt, p.content = [pointSize]byte{}, [saltSize]byte{}, content{}
 }
 
 // Seal is Prepare and Prepared.Seal in one: about 65 µs of CPU. Errors:
@@ -156,28 +179,31 @@ func Seal(dst, plaintext []byte, to Keys) ([]byte, error) {
 	return p.Seal(dst, plaintext)
 }
 
-// contentKey derives the content encryption key and the nonce of the only
-// record (RFC 8188 sections 2.2 and 2.3; its sequence number is 0).
-func contentKey(input *[32]byte, salt *[saltSize]byte) (cipher.AEAD, []byte, error) {
+// contentKey derives the key and the nonce from the input keying material.
+func contentKey(input *[32]byte, salt *[saltSize]byte) (c content, err error) {
 	prk, err := hkdf.Extract(sha256.New, input[:], salt[:])
 	if err != nil {
-		return nil, nil, fmt.Errorf("derive the content key: %w", err)
+		return c, fmt.Errorf("derive the content key: %w", err)
 	}
-	key, err := hkdf.Expand(sha256.New, prk, infoKey, 16)
+	key, err := hkdf.Expand(sha256.New, prk, infoKey, len(c.key))
 	if err != nil {
-		return nil, nil, fmt.Errorf("derive the content key: %w", err)
+		return c, fmt.Errorf("derive the content key: %w", err)
 	}
-	nonce, err := hkdf.Expand(sha256.New, prk, infoNonce, 12)
+	nonce, err := hkdf.Expand(sha256.New, prk, infoNonce, len(c.nonce))
 	if err != nil {
-		return nil, nil, fmt.Errorf("derive the nonce: %w", err)
+		return c, fmt.Errorf("derive the nonce: %w", err)
 	}
-	block, err := aes.NewCipher(key)
+	return content{[16]byte(key), [12]byte(nonce)}, nil
+}
+
+func (c *content) cipher() (cipher.AEAD, error) {
+	block, err := aes.NewCipher(c.key[:])
 	if err != nil {
-		return nil, nil, fmt.Errorf("content cipher: %w", err)
+		return nil, fmt.Errorf("content cipher: %w", err)
 	}
 	aead, err := cipher.NewGCM(block)
 	if err != nil {
-		return nil, nil, fmt.Errorf("content cipher: %w", err)
+		return nil, fmt.Errorf("content cipher: %w", err)
 	}
-	return aead, nonce, nil
+	return aead, nil
 }

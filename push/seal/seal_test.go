@@ -18,6 +18,8 @@ const (
 	rfcAuth           = "BTBZMqHH6r4Tts7J_aSIgg"
 	rfcSalt           = "DGv6ra1nlYgDCS1FRnbzlw"
 	rfcInput          = "S4lYMb_L0FxCeq0WhDx813KgSYqU26kOyzWUdsXYyrg"
+	rfcKey            = "oIhVW04MRdy2XN9CiKLxTg"
+	rfcNonce          = "4h_95klXJ5E_qnoN"
 	rfcBody           = "DGv6ra1nlYgDCS1FRnbzlwAAEABBBP4z9KsN6nGRTbVYI_c7VJSPQTBtkgcy27mlmlMoZIIgDll6e3vCYLocInmYWAmS6TlzAC8wEqKK6PBru3jl7A_yl95bQpu6cVPTpK4Mqgkf1CXztLVBSt2Ks3oZwbuwXPXLWyouBWLVWGNWQexSgSxsj_Qulcy4a-fN"
 )
 
@@ -49,16 +51,21 @@ func rfcKeys(t testing.TB) Keys {
 }
 
 func TestAppendixAToTheByte(t *testing.T) {
-	p, err := prepare(rfcKeys(t), private(t, rfcSenderPrivate))
+	keys, sender := rfcKeys(t), private(t, rfcSenderPrivate)
+	public := [pointSize]byte(sender.PublicKey().Bytes())
+	input, err := agree(sender, private(t, rfcReceiverSecret).PublicKey(), &keys, &public)
+	if err != nil || !bytes.Equal(input[:], raw(t, rfcInput)) {
+		t.Errorf("input keying material = %x, %v", input, err)
+	}
+	p, err := prepare(keys, sender, [saltSize]byte(raw(t, rfcSalt)))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !bytes.Equal(p.input[:], raw(t, rfcInput)) {
-		t.Errorf("input keying material = %x", p.input)
+	if !bytes.Equal(p.key[:], raw(t, rfcKey)) || !bytes.Equal(p.nonce[:], raw(t, rfcNonce)) {
+		t.Errorf("content encryption key %x, nonce %x", p.key, p.nonce)
 	}
-	salt := [saltSize]byte(raw(t, rfcSalt))
 	unpadded := headerSize + len(rfcText) + 1 + tagSize // the appendix pads nothing
-	got, err := p.seal(nil, []byte(rfcText), &salt, unpadded)
+	got, err := p.seal(nil, []byte(rfcText), unpadded)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -84,7 +91,7 @@ func TestAPreparedKeySealsOnce(t *testing.T) {
 	if err != nil || len(body) != len(prefix)+Size || !bytes.HasPrefix(body, prefix) {
 		t.Fatalf("first seal: %d bytes, %v", len(body), err)
 	}
-	if p.public != [65]byte{} || p.input != [32]byte{} {
+	if p.public != [65]byte{} || p.salt != [16]byte{} || p.content != (content{}) {
 		t.Error("the key is not wiped")
 	}
 	again, err := p.Seal(prefix, []byte("two"))
@@ -95,7 +102,7 @@ func TestAPreparedKeySealsOnce(t *testing.T) {
 	if _, err := never.Seal(nil, nil); !errors.Is(err, ErrUsed) {
 		t.Errorf("a key never prepared: %v", err)
 	}
-	if n := unsafe.Sizeof(p); n != 97 {
+	if n := unsafe.Sizeof(p); n != 109 {
 		t.Errorf("a Prepared takes %d bytes", n)
 	}
 }
@@ -130,17 +137,16 @@ func TestOpenRefuses(t *testing.T) {
 		t.Fatal(err)
 	}
 	noDelimiter := func() []byte {
-		p, err := prepare(keys, private(t, rfcSenderPrivate))
+		p, err := Prepare(keys)
 		if err != nil {
 			t.Fatal(err)
 		}
-		var salt [saltSize]byte
-		aead, nonce, err := contentKey(&p.input, &salt)
+		aead, err := p.cipher()
 		if err != nil {
 			t.Fatal(err)
 		}
-		b := append(bytes.Clone(good[:headerSize]), aead.Seal(nil, nonce, make([]byte, 8), nil)...)
-		copy(b, salt[:])
+		b := append(bytes.Clone(good[:headerSize]), aead.Seal(nil, p.nonce[:], make([]byte, 8), nil)...)
+		copy(b, p.salt[:])
 		copy(b[saltSize+5:], p.public[:])
 		return b
 	}
@@ -183,7 +189,7 @@ func TestSealAllocates(t *testing.T) {
 		}
 		i++
 	})
-	if n > 40 {
+	if n > 4 {
 		t.Errorf("sealing with a prepared key allocates %v times", n)
 	}
 	t.Logf("%v allocations", n)
@@ -191,6 +197,27 @@ func TestSealAllocates(t *testing.T) {
 
 func fill(p *Prepared, keys Keys) error {
 	fresh, err := Prepare(keys)
-	p.public, p.input = fresh.public, fresh.input
+	fresh.MoveTo(p)
 	return err
+}
+
+func TestAPreparedKeyIsMoved(t *testing.T) {
+	p, err := Prepare(rfcKeys(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var q Prepared
+	if p.MoveTo(&q); p.Ready() || !q.Ready() {
+		t.Error("the key is in both places or in none")
+	}
+	if _, err := p.Seal(nil, nil); !errors.Is(err, ErrUsed) {
+		t.Errorf("sealing from where it was: %v", err)
+	}
+	body, err := q.Seal(nil, []byte("news"))
+	if err != nil || q.Ready() {
+		t.Fatalf("sealing from where it is: %v", err)
+	}
+	if text, err := Open(private(t, rfcReceiverSecret), rfcKeys(t).Auth, body); err != nil || string(text) != "news" {
+		t.Errorf("read %q, %v", text, err)
+	}
 }

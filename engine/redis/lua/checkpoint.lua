@@ -9,11 +9,12 @@ local seq = redis.call('HGET', log .. ':ids', ARGV[1])
 if not seq then return {'lost'} end
 local c, low = log .. ':c:' .. seq, ARGV[2]
 local p = redis.call('HMGET', c .. ':p', low .. '.token', low .. '.scanned', low .. '.last')
-if p[3] and string.sub(p[3], 4) == ARGV[4] then return {string.sub(p[3], 1, 3), seq} end
+if p[3] and string.sub(p[3], 5) == ARGV[4] then return {string.sub(p[3], 1, 4), seq} end
 if p[1] ~= ARGV[3] then return {'lost'} end
 
 whole(log, c, low)
 redis.call('EXISTS', log, log .. ':removals')
+local alarmed = redis.call('EXISTS', log .. ':alarms')
 
 local waiting, tries = c .. ':w:' .. low, c .. ':t'
 local i = 12
@@ -33,9 +34,10 @@ for _ = 1, ARGV[9] do
   i = i + 3
 end
 -- Subscriptions are elsewhere. What is to be removed is written down here, so
--- that a crash between this and the removal forgets nothing.
+-- that a crash between this and the removal forgets nothing. While an alarm
+-- stands nothing is.
 for _ = 1, ARGV[10] do
-  redis.call('SADD', log .. ':removals', seq .. ' ' .. ARGV[i])
+  if alarmed == 0 then redis.call('SADD', log .. ':removals', seq .. ' ' .. ARGV[i]) end
   i = i + 1
 end
 for _ = 1, ARGV[11] do
@@ -45,6 +47,6 @@ end
 redis.call('HSET', c .. ':p', low .. '.position', ARGV[5], low .. '.scanned', ARGV[6], low .. '.ends', ARGV[7])
 if p[2] ~= ARGV[6] then redis.call('HINCRBY', c, 'unscanned', ARGV[6] == '1' and -1 or 1) end
 local cancelled = redis.call('HGET', c, 'cancelled')
-local state = (settle(log, seq, low, cancelled) and '0' or '1') .. cancelled .. redis.call('EXISTS', log .. ':stop')
+local state = (settle(log, seq, low, cancelled) and '0' or '1') .. cancelled .. redis.call('EXISTS', log .. ':stop') .. alarmed
 redis.call('HSET', c .. ':p', low .. '.last', state .. ARGV[4])
 return {state, seq}

@@ -1,6 +1,7 @@
 #!lua flags=allow-oom
 -- Lends out the range that is to be worked off next.
--- KEYS log   ARGV worker, now, when the lease ends
+-- KEYS log   ARGV worker, now, when the lease ends, for each block of 16 shards
+-- whether the worker wants it first
 local log = KEYS[1]
 local schema = redis.call('HGET', log, 'schema')
 if schema and tonumber(schema) > SCHEMA then return {'newer', schema} end
@@ -35,7 +36,8 @@ local function free(c, low, spans)
   return true
 end
 
--- ready is the first range of the first campaign that has one.
+-- ready is the first range of the first campaign that has one, rather one that
+-- the worker wants.
 local function ready()
   for _, seq in ipairs(redis.call('ZRANGE', log .. ':active', 0, -1)) do
     local c = log .. ':c:' .. seq
@@ -43,8 +45,11 @@ local function ready()
     if lows[1] then
       local f = redis.call('HMGET', c, 'item', 'cancelled')
       local spans = f[2] == '1' and {} or held(seq, f[1])
-      for _, low in ipairs(lows) do
-        if free(c, low, spans) then return seq, low end
+      for _, wanted in ipairs({'1', '0'}) do
+        for _, low in ipairs(lows) do
+          local block = tonumber(low) / 16 + 1
+          if string.sub(ARGV[4], block, block) == wanted and free(c, low, spans) then return seq, low end
+        end
       end
     end
   end

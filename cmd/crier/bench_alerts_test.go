@@ -1,0 +1,70 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+
+	"crier/cmd/crier/load"
+	"crier/engine/redis/redistest"
+)
+
+// TestBenchAlerts sends campaigns from both engines to sinks that have every
+// fault there is, and every account closes.
+func TestBenchAlerts(t *testing.T) {
+	t.Setenv(asProgram, "1") // the sinks are this program
+	port := redistest.FreePort(t)
+	server := redistest.Start(t, "--bind", "127.0.0.1", "--port", strconv.Itoa(port))
+	for _, where := range [][]string{{"--engine", "sqlite"}, {"--engine", "redis", "--redis", fmt.Sprintf("redis://127.0.0.1:%d", port)}} {
+		profile := filepath.Join(t.TempDir(), "cpu.prof")
+		stdout, said, code := command(t, append([]string{"bench", "alerts", "--subscriptions", "1500", "--faults", "0.1", "--latency", "2ms",
+			"--timeout", "500ms", "--loop", "50", "--profile", profile, "--json"}, where...)...)
+		if code != 0 {
+			t.Fatal(where, said)
+		}
+		var r load.AlertsResult
+		if err := json.Unmarshal([]byte(stdout), &r); err != nil {
+			t.Fatalf("%v in %s", err, stdout)
+		}
+		for name, c := range map[string]*load.AlertsCampaign{"cold": &r.Cold, "prepared": &r.AlertsCampaign} {
+			if !c.Closed() {
+				t.Errorf("%v, %s: the account does not close: %+v", where, name, c)
+			}
+			if c.Repeated != 0 || c.Opened == 0 || c.Problem != "" || c.CPU <= 0 || c.First <= 0 || c.To50 <= 0 || c.To90 < c.To50 || c.Series[len(c.Series)-1].Accepted != c.Accepted {
+				t.Errorf("%v, %s: %+v", where, name, c)
+			}
+		}
+		if r.Cold.Audience != 1500 || r.Cold.Reasons["too_large"] != r.Cold.Failed || r.Cold.Gone == 0 || r.Audience != 1500-r.Cold.Gone || r.Gone != 0 || r.Failed != r.Reasons["too_large"] || r.Retried == 0 || r.Throttled == 0 {
+			t.Errorf("%v: who is gone is removed, and nobody else: %+v", where, r)
+		}
+		if r.Cold.Hits != 0 || r.Hits < r.Audience*9/10 || r.LoopAccepted != 50 || r.LoopCPU <= 0 {
+			t.Errorf("%v: cold, prepared and the loop: %+v", where, r)
+		}
+	}
+	if left := server.Say(t, "DBSIZE"); left != int64(0) {
+		t.Errorf("%v keys are left in the Redis", left)
+	}
+	stdout, said, code := command(t, "bench", "alerts", "--subscriptions", "100", "--sinks", "1", "--loop", "10")
+	if code != 0 || !strings.Contains(stdout, "webpush-go's loop") || !strings.Contains(said, "100 subscriptions made") {
+		t.Errorf("for people: %d %s %s", code, stdout, said)
+	}
+	for _, c := range []struct {
+		args []string
+		says string
+	}{
+		{[]string{"--engine", "redis", "--redis", "redis://news.example:6379"}, "of this machine"},
+		{[]string{"--engine", "redis"}, "of this machine"},
+		{[]string{"--redis", "redis://127.0.0.1:1"}, "for --engine redis"},
+		{[]string{"--subscriptions", "0"}, "10,000,000"},
+		{[]string{"--sinks", "0"}, "64 sinks"},
+		{[]string{"--faults", "1.1"}, "0 to 1"},
+		{[]string{"--latency", "3s"}, "less than the timeout"},
+	} {
+		if _, said, code := command(t, append([]string{"bench", "alerts"}, c.args...)...); code != 1 || !strings.Contains(said, c.says) {
+			t.Errorf("%q: %d, %s", c.args, code, said)
+		}
+	}
+}

@@ -1,0 +1,42 @@
+package push
+
+import (
+	"context"
+	"time"
+)
+
+// errand is a job with the connection that it goes over.
+type errand struct {
+	conn *conn
+	job  *job
+}
+
+// carry makes one attempt after another for as long as there are some. A
+// goroutine that has grown its stack for TLS once need not for each message.
+func (o *origin) carry(ctx context.Context, e errand) {
+	rest := time.NewTimer(carrierRest)
+	defer rest.Stop()
+	for {
+		o.attempt(ctx, e.conn, e.job)
+		rest.Reset(carrierRest)
+		select {
+		case e = <-o.hand:
+		case <-rest.C:
+			return
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// carrierRest is how long a goroutine waits for the next attempt.
+const carrierRest = 100 * time.Millisecond
+
+// attempt makes j's request on c.
+func (o *origin) attempt(ctx context.Context, c *conn, j *job) {
+	start := time.Now()
+	out := o.net.request(ctx, c.cc, o, j)
+	o.learn(start, out)
+	o.release(c, start, out)
+	j.page.settle(j.index, out)
+}

@@ -1,0 +1,77 @@
+package push
+
+import (
+	"context"
+	"time"
+)
+
+// A few push services that answer slowly, or never, must not hold up everybody
+// else: of a page of which all is on its way, a worker waits only so long for
+// the last answers before it goes on. What has no answer then is late: the
+// store has it as a retry that is due when the answer must have come, so that a
+// crash loses nobody, and a later checkpoint says what became of it.
+
+// latePatience is how long the last answers of a page are waited for.
+const latePatience = 300 * time.Millisecond
+
+// mayGoOn waits for the last answers of a page and reports whether the worker
+// need not wait any longer.
+func (t *task) mayGoOn(ctx context.Context, p *page) bool {
+	enough := time.NewTimer(latePatience)
+	defer enough.Stop()
+	select {
+	case <-p.done:
+		return true
+	case <-ctx.Done():
+		return false
+	case <-enough.C:
+	}
+	late := int(p.pending.Load())
+	for _, older := range t.late {
+		late += len(older.late)
+	}
+	return late <= t.o.PageSize/2 // else it is a service that is slow for all
+}
+
+// again is when the answers that are still to come must have come.
+func (t *task) again() time.Time { return time.Now().Add(2*t.o.RequestTimeout + time.Second) }
+
+// keep remembers a page that has late deliveries.
+func (t *task) keep(p *page) {
+	if len(p.late) > 0 {
+		t.late = append(t.late, p)
+	} else {
+		t.pages.leave(p)
+	}
+}
+
+// addLate adds to the progress what became of deliveries that were late.
+func (t *task) addLate(out *Progress) {
+	var still []*page
+	for _, p := range t.late {
+		if p.countLate(out, t.guard.mayRemove()) {
+			t.pages.leave(p)
+		} else {
+			still = append(still, p)
+		}
+	}
+	t.late = still
+}
+
+// awaitLate waits until every delivery has its answer, at most the time of a
+// request, and writes what became of them if write says so. After an error it
+// must not: nobody knows what the store has.
+func (t *task) awaitLate(ctx context.Context, write bool) {
+	if len(t.late) == 0 {
+		return
+	}
+	for _, p := range t.late {
+		<-p.done
+	}
+	var out Progress
+	t.addLate(&out)
+	if write {
+		_, err := t.write(ctx, out)
+		t.trouble(ctx, "write a checkpoint", err)
+	}
+}

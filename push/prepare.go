@@ -1,0 +1,96 @@
+package push
+
+import (
+	"context"
+	"runtime"
+	"time"
+
+	"crier/push/seal"
+)
+
+// Preparing keys is done by one goroutine, while nothing is being sent, and
+// yields to everything: it lets others run after each key, rests after each
+// batch, and rests for long where a batch took longer than batches do, because
+// then somebody else wants the CPU.
+const (
+	prepareBatch = 16
+	lightRest    = 4  // a rest is this fraction of the batch before it …
+	longRest     = 16 // … and this many times as long where the CPU is wanted
+	restockEvery = 10 * time.Minute
+	stockLook    = 250 * time.Millisecond // between looks for something to do
+)
+
+// prepareKeys keeps the stock filled until ctx ends.
+func (s *Service) prepareKeys(ctx context.Context) {
+	t := time.NewTicker(stockLook)
+	defer t.Stop()
+	breath := breath{}
+	for ctx.Err() == nil {
+		wanted := s.fleet.wanted()
+		shard, ok := s.stock.due(wanted, restockEvery, time.Now())
+		if ok && s.stock.busy.Load() == 0 {
+			err := s.restock(ctx, shard, s.stock.room(wanted), &breath)
+			s.trouble(ctx, "read whom to prepare keys for", err)
+			if err == nil {
+				continue
+			}
+			pauseFor(ctx, time.Second)
+		}
+		select {
+		case <-t.C:
+		case <-ctx.Done():
+		}
+	}
+}
+
+// restock prepares keys for a shard, until something is to be sent.
+func (s *Service) restock(ctx context.Context, shard, room int, b *breath) error {
+	now := time.Now()
+	b.keys = 0
+	receivers, err := s.store.Receivers(ctx, Range{shard, shard}, ID{}, room)
+	if err != nil {
+		return err
+	}
+	for _, i := range s.stock.arrange(shard, receivers, now) {
+		if s.stock.busy.Load() > 0 || ctx.Err() != nil {
+			s.stock.again(shard)
+			return nil
+		}
+		r := &receivers[i]
+		p, err := seal.Prepare(seal.Keys{P256dh: r.P256dh, Auth: r.Auth})
+		if err == nil { // else it is not on the curve, and sending says so
+			s.stock.put(shard, i, &p)
+		}
+		b.take(ctx)
+	}
+	return nil
+}
+
+// breath is the rests between batches.
+type breath struct {
+	keys  int
+	began time.Time
+	usual time.Duration // the least that a batch has taken: nobody else wanted the CPU
+}
+
+// take is called after each key.
+func (b *breath) take(ctx context.Context) {
+	runtime.Gosched()
+	switch b.keys++; b.keys % prepareBatch {
+	case 1:
+		b.began = time.Now()
+		return
+	case 0:
+	default:
+		return
+	}
+	took := time.Since(b.began)
+	if b.usual == 0 || took < b.usual {
+		b.usual = took
+	}
+	rest := took / lightRest
+	if took > b.usual*3/2 {
+		rest = min(longRest*took, time.Second)
+	}
+	pauseFor(ctx, rest)
+}
