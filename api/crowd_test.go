@@ -1,13 +1,16 @@
 package api_test
 
 import (
+	"context"
 	"fmt"
 	"net/http"
 	"net/netip"
 	"strconv"
 	"testing"
+	"time"
 
 	"crier/api"
+	"crier/hub"
 )
 
 // TestCrowd: readers who come too fast, from one address or all together, are
@@ -53,4 +56,43 @@ func TestCrowd(t *testing.T) {
 			join(c.other).want(t, http.StatusOK, "")
 		}
 	}
+}
+
+// TestCrowded: one address has no more places than it may, and this machine's
+// own has them all.
+func TestCrowded(t *testing.T) {
+	s := newSite(t, func(p *api.Parts, o *api.Options) {
+		o.Proxies = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}
+		live, err := hub.New(p.Log.(hub.Source), hub.Options{PerAddress: 2, DrainWindow: time.Millisecond})
+		if err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		ended := make(chan error, 1)
+		go func() { ended <- live.Run(ctx) }()
+		t.Cleanup(func() {
+			cancel()
+			if err := <-ended; err != nil {
+				t.Error(err)
+			}
+		})
+		<-live.Ready()
+		p.Live = live
+	})
+	poll := func(from string) answer {
+		return s.do(call{"GET", "/v1/live/poll?wait=0s", "", map[string]string{"X-Forwarded-For": from}})
+	}
+	for range 2 {
+		next(t, s.stream("", map[string]string{"X-Forwarded-For": "192.0.2.1"}))
+	}
+	a := poll("192.0.2.1")
+	a.want(t, http.StatusServiceUnavailable, "crowded")
+	if wait, err := strconv.Atoi(a.header.Get("Retry-After")); err != nil || wait < 1 {
+		t.Errorf("come back after %q s", a.header.Get("Retry-After"))
+	}
+	poll("192.0.2.2").want(t, http.StatusOK, "")
+	for range 3 {
+		next(t, s.stream("", nil))
+	}
+	poll("127.0.0.1").want(t, http.StatusOK, "")
 }

@@ -100,11 +100,11 @@ func (s *server) limit(l *limiter, h handler) handler {
 func (s *server) admit(h handler) handler {
 	return func(w http.ResponseWriter, r *http.Request) error {
 		who := s.address(r)
-		if (who.IsLoopback() || s.joins.take(who)) && s.crowd.Allow() {
+		if (inside(who) || s.joins.take(who)) && s.crowd.Allow() {
 			return h(w, r)
 		}
 		// Each is told another time, so that they do not all come back at once.
-		return unavailable("crowd", "Too many readers are joining", time.Second+rand.N(7*time.Second)) //nolint:gosec // to spread them, not to be secret
+		return crowded("crowd", "Too many readers are joining", time.Second+rand.N(7*time.Second)) //nolint:gosec // to spread them, not to be secret
 	}
 }
 
@@ -129,6 +129,11 @@ func (s *server) address(r *http.Request) netip.Addr {
 	}
 	return who
 }
+
+// inside reports whether the address is of this machine or a private network
+// (RFC 1918, RFC 4193): a proxy's whom nobody has named, rather than one
+// reader's. All readers come from there then, and are not bounded together.
+func inside(a netip.Addr) bool { return a.IsLoopback() || a.IsPrivate() || a.IsLinkLocalUnicast() }
 
 func (s *server) trusted(a netip.Addr) bool {
 	return slices.ContainsFunc(s.o.Proxies, func(p netip.Prefix) bool { return p.Contains(a) })

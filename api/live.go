@@ -18,7 +18,7 @@ func (s *server) live(w http.ResponseWriter, r *http.Request) error {
 	if last := r.Header.Get("Last-Event-ID"); stream && last != "" {
 		cursor = last // newer than the address, which the browser keeps when it reconnects
 	}
-	j, err := join(cursor, q.Get("topics"))
+	j, err := s.join(r, cursor)
 	if err != nil {
 		return err
 	}
@@ -33,13 +33,18 @@ func (s *server) live(w http.ResponseWriter, r *http.Request) error {
 	return p
 }
 
-func join(cursor, topics string) (hub.Join, error) {
+// join is what a reader asks for.
+func (s *server) join(r *http.Request, cursor string) (hub.Join, error) {
 	from, err := news.ParseCursor(cursor)
 	if err != nil {
 		return hub.Join{}, badParameter("cursor", "is not a cursor", "send a cursor as you got it, or none to begin now")
 	}
-	t, err := news.ParseTopics(topics)
-	return hub.Join{Cursor: from, Topics: t}, err
+	j := hub.Join{Cursor: from}
+	if who := s.address(r); !inside(who) {
+		j.Address = who
+	}
+	j.Topics, err = news.ParseTopics(r.URL.Query().Get("topics"))
+	return j, err
 }
 
 const (
@@ -56,7 +61,7 @@ type polled struct {
 // poll is GET /v1/live/poll: messages after a cursor, as soon as there are any.
 func (s *server) poll(w http.ResponseWriter, r *http.Request) error {
 	q := r.URL.Query()
-	j, err := join(q.Get("cursor"), q.Get("topics"))
+	j, err := s.join(r, q.Get("cursor"))
 	if err != nil {
 		return err
 	}

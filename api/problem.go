@@ -28,6 +28,7 @@ type Problem struct {
 
 	retryAfter time.Duration
 	header     http.Header
+	expected   bool // on a busy day or during a restart: not for the log
 }
 
 func (p *Problem) Error() string { return p.Title + ": " + p.Detail }
@@ -79,9 +80,11 @@ func asProblem(err error) *Problem {
 	case errors.Is(err, push.ErrReceiptRefused):
 		return problem(http.StatusForbidden, "receipt", "The receipt is refused", "Its token is of no campaign, or the campaign has all its receipts.", "")
 	case errors.Is(err, hub.ErrFull):
-		return unavailable("full", "All places are taken", 10*time.Second)
+		return crowded("full", "All places are taken", 10*time.Second)
+	case errors.Is(err, hub.ErrCrowded):
+		return crowded("crowded", "All places for readers from your address are taken", 10*time.Second)
 	case errors.Is(err, hub.ErrNotReady), errors.Is(err, hub.ErrDraining):
-		return unavailable("starting", "The node is starting or stopping", 2*time.Second)
+		return crowded("starting", "The node is starting or stopping", 2*time.Second)
 	case errors.Is(err, news.ErrUnavailable):
 		return unavailable("log", "The log cannot be written just now; nothing was kept", 2*time.Second)
 	case errors.Is(err, errOutcome):
@@ -100,6 +103,13 @@ func unavailable(kind, title string, after time.Duration) *Problem {
 	return p
 }
 
+// crowded is unavailable for readers who are too many just now.
+func crowded(kind, title string, after time.Duration) *Problem {
+	p := unavailable(kind, title, after)
+	p.expected = true
+	return p
+}
+
 // handler is an HTTP handler that may fail.
 type handler func(w http.ResponseWriter, r *http.Request) error
 
@@ -112,7 +122,7 @@ func (s *server) handle(h handler) http.HandlerFunc {
 			return
 		}
 		p := asProblem(err)
-		if p.Status >= 500 && !errors.Is(err, context.Canceled) {
+		if p.Status >= 500 && !p.expected && !errors.Is(err, context.Canceled) {
 			s.o.Logger.LogAttrs(r.Context(), slog.LevelError, "request failed", slog.String("method", r.Method),
 				slog.String("path", r.URL.Path), slog.Int("status", p.Status), slog.Any("error", err))
 		}

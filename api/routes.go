@@ -32,6 +32,7 @@ type Live interface {
 	EventStream(w http.ResponseWriter, r *http.Request, j hub.Join) error
 	Poll(ctx context.Context, j hub.Join, wait time.Duration) (hub.Page, error)
 	Front(topics []string) news.Snapshot
+	Audience() hub.Audience
 	Ready() <-chan struct{}
 }
 
@@ -49,6 +50,7 @@ type Alerts interface {
 	Stopped(ctx context.Context) (*push.Stop, error)
 	CountSubscriptions(ctx context.Context) (int64, error)
 	Status() push.Status
+	ClearAlarms(ctx context.Context) error
 }
 
 // Log is the log as this package sees it.
@@ -82,8 +84,8 @@ type Options struct {
 	// the first. Default 10,000.
 	JoinRate int
 	// AddressJoinRate is how many may from one address, and a hundred times as
-	// many in the first second, as many phones share one. This machine's own
-	// is not bounded so. Default 50.
+	// many in the first second, as many phones share one. Addresses of this
+	// machine and of private networks are not bounded so. Default 50.
 	AddressJoinRate int
 	// AppendTime is how long an append is waited for before the client is told
 	// that its outcome is not known. Default 20 s.
@@ -164,6 +166,8 @@ func (s *server) routes() http.Handler {
 		r.Post("/v1/stop", s.handle(s.allow(chief, s.stop)))
 		r.Delete("/v1/stop", s.handle(s.allow(chief, s.resume)))
 
+		r.Delete("/v1/alarms", s.handle(s.allow(chief, s.clearAlarms)))
+
 		r.Get("/v1/alerts/key", s.handle(s.alertsKey))
 		r.Put("/v1/alerts/subscription", s.handle(s.limit(s.signups, s.subscribe)))
 		r.Delete("/v1/alerts/subscription", s.handle(s.limit(s.signups, s.unsubscribe)))
@@ -224,7 +228,10 @@ func (s *server) ready(w http.ResponseWriter, r *http.Request) error {
 type whoami struct {
 	desk.Editor
 	Subscriptions int64        `json:"subscriptions"` // that stand: the most an alert may reach
-	Alarms        []push.Alarm `json:"alarms"`        // of this node's sending
+	Alarms        []push.Alarm `json:"alarms"`        // of all nodes' sending
+	// Readers are here now, on this node; where readers are elsewhere it does
+	// not know.
+	Readers *int `json:"readers,omitempty"`
 }
 
 func (s *server) me(w http.ResponseWriter, r *http.Request) error {
@@ -236,8 +243,22 @@ func (s *server) me(w http.ResponseWriter, r *http.Request) error {
 	if alarms == nil {
 		alarms = []push.Alarm{}
 	}
+	who := whoami{Editor: editor(r), Subscriptions: n, Alarms: alarms}
+	if s.Live != nil && !s.o.ReadersElsewhere {
+		now := s.Live.Audience().Readers
+		who.Readers = &now
+	}
 	w.Header().Set("Cache-Control", "no-store")
-	return writeJSON(w, http.StatusOK, whoami{editor(r), n, alarms})
+	return writeJSON(w, http.StatusOK, who)
+}
+
+// clearAlarms is DELETE /v1/alarms: a chief has looked, and removals go on.
+func (s *server) clearAlarms(w http.ResponseWriter, r *http.Request) error {
+	if err := s.Alerts.ClearAlarms(r.Context()); err != nil {
+		return err
+	}
+	w.WriteHeader(http.StatusNoContent)
+	return nil
 }
 
 func (s *server) notFound(w http.ResponseWriter, r *http.Request) error {

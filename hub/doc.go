@@ -27,7 +27,7 @@
 //
 // # The way of a reader
 //
-// A reader is admitted (there is room, the hub is ready and not draining),
+// A reader is admitted (there is room, for its address too, the hub is ready and not draining),
 // greeted with hello, brought to the head by its joiner (the goroutine of the
 // HTTP request) from the ring or, further back, from the log, and handed to a
 // shard. It leaves by itself or is ended with a close code:

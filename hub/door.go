@@ -2,7 +2,9 @@ package hub
 
 import (
 	"context"
+	"encoding/binary"
 	"math"
+	"net/netip"
 	"sync"
 	"time"
 )
@@ -10,19 +12,41 @@ import (
 // door counts readers in and out, from before their handshake until their wire
 // is closed: what it bounds is descriptors.
 type door struct {
-	mu     sync.Mutex
-	most   int
-	taken  int
-	closed bool
-	empty  chan struct{} // closed once shut and nobody is left
+	mu      sync.Mutex
+	most    int
+	perHome int // negative: no bound
+	taken   int
+	homes   map[home]int32 // the readers of each; of nowhere they are not counted
+	closed  bool
+	empty   chan struct{} // closed once shut and nobody is left
 }
 
-func (d *door) init(most int) {
-	d.most, d.empty = most, make(chan struct{})
+func (d *door) init(most, perHome int) {
+	d.most, d.perHome, d.homes, d.empty = most, perHome, map[home]int32{}, make(chan struct{})
 }
 
-// admit takes a place for a reader, to be given back with door.leave.
-func (h *Hub) admit() error {
+// home is where readers who share a bound come from: an IPv4 address, or the
+// first half of one of IPv6, all of which one household or host may have. No
+// two of these are the same number but in ::/32, which is nobody's. It is small
+// because every reader keeps its own.
+type home uint64
+
+const nowhere home = 0
+
+func homeOf(a netip.Addr) home {
+	switch a = a.Unmap(); {
+	case a.Is4():
+		b := a.As4()
+		return home(binary.BigEndian.Uint32(b[:]))
+	case a.Is6():
+		b := a.As16()
+		return home(binary.BigEndian.Uint64(b[:8]))
+	}
+	return nowhere
+}
+
+// admit takes a place for a reader of where, to be given back with door.leave.
+func (h *Hub) admit(where home) error {
 	select {
 	case <-h.ready:
 	default:
@@ -36,14 +60,26 @@ func (h *Hub) admit() error {
 		return ErrDraining
 	case d.taken >= d.most:
 		return ErrFull
+	case where == nowhere || d.perHome < 0:
+	case int(d.homes[where]) >= d.perHome:
+		return ErrCrowded
+	default:
+		d.homes[where]++
 	}
 	d.taken++
 	return nil
 }
 
-func (d *door) leave() {
+func (d *door) leave(where home) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	switch n := d.homes[where]; n {
+	case 0: // is not counted
+	case 1:
+		delete(d.homes, where)
+	default:
+		d.homes[where] = n - 1
+	}
 	if d.taken--; d.closed && d.taken == 0 {
 		close(d.empty)
 	}

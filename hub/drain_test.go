@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http/httptest"
+	"net/netip"
 	"slices"
 	"strings"
 	"sync"
@@ -140,6 +141,57 @@ func TestDoor(t *testing.T) {
 		})
 		_, err = n.tryDial(hub.Join{})
 		full(err)
+	})
+}
+
+// TestPerAddress: readers from one address are bounded, over all transports
+// together, others are let in, and a place is free when its reader is gone.
+func TestPerAddress(t *testing.T) {
+	onEveryWay(t, func(t *testing.T, w way) {
+		n := serve(t, nil, w, hub.Options{PerAddress: 3, DrainWindow: -1})
+		here := hub.Join{Address: netip.MustParseAddr("2001:db8::1")}
+		neighbour := hub.Join{Address: netip.MustParseAddr("2001:db8::2:1")} // in the same /64
+		first := n.dial(t, here)
+		s := n.openStream(t, neighbour)
+		s.expect(t, "hello 0")
+		polling, giveUp := context.WithCancel(context.Background())
+		defer giveUp()
+		polled := make(chan struct{})
+		go func() {
+			defer close(polled)
+			if _, err := n.hub.Poll(polling, here, time.Hour); !errors.Is(err, context.Canceled) {
+				t.Errorf("a poll that was given up: %v", err)
+			}
+		}()
+		until(t, "three readers", func() bool { return n.hub.Audience().Readers == 3 })
+		crowded := func() {
+			t.Helper()
+			if _, err := n.tryDial(neighbour); err == nil || !strings.Contains(err.Error(), "503") {
+				t.Errorf("a fourth WebSocket: %v", err)
+			}
+			if err := n.hub.EventStream(httptest.NewRecorder(), nil, neighbour); !errors.Is(err, hub.ErrCrowded) {
+				t.Errorf("a fourth event stream: %v", err)
+			}
+			if _, err := n.hub.Poll(context.Background(), here, 0); !errors.Is(err, hub.ErrCrowded) {
+				t.Errorf("a fourth poll: %v", err)
+			}
+		}
+		crowded()
+		n.dial(t, hub.Join{Address: netip.MustParseAddr("2001:db8:0:1::1")}).expect("hello 0")
+		n.dial(t, hub.Join{Address: netip.MustParseAddr("192.0.2.1")}).expect("hello 0")
+		for range 4 {
+			n.dial(t, hub.Join{}).expect("hello 0") // from nobody knows where
+		}
+		for _, leave := range []func(){first.leave, s.close, func() { giveUp(); <-polled }} {
+			leave()
+			var err error
+			until(t, "a place to be free", func() bool {
+				_, err = n.hub.Poll(context.Background(), here, 0)
+				return err == nil
+			})
+			n.dial(t, here).expect("hello 0")
+			crowded()
+		}
 	})
 }
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/netip"
 	"runtime"
 	"sync"
 	"sync/atomic"
@@ -28,6 +29,10 @@ type Options struct {
 	// the limit on open files allows, less some for the rest of the process;
 	// 10,000 where that is not known.
 	MaxReaders int
+	// PerAddress bounds the readers of all transports together who come from
+	// one address, as Join.Address says. Default 10,000, as many phones share
+	// one; negative leaves it unbounded.
+	PerAddress int
 	// QueueBytes is how far a reader may be behind, beyond what the kernel
 	// keeps for it. One that a goroutine writes to (TLS, HTTP/2) may be 16
 	// times as far for a quarter of a second, which a busy process needs to get
@@ -84,6 +89,9 @@ func (o *Options) setDefaults() error {
 			*f.value = f.def
 		}
 	}
+	if o.PerAddress == 0 {
+		o.PerAddress = 10_000
+	}
 	if o.SendBuffer == 0 {
 		o.SendBuffer = 32 << 10
 	}
@@ -107,14 +115,18 @@ var (
 	ErrNotReady = errors.New("the hub has not loaded the front yet")
 	ErrDraining = errors.New("the hub is draining")
 	ErrFull     = errors.New("the hub has all the readers it may have")
+	ErrCrowded  = errors.New("the hub has all the readers it may have from one address")
 )
 
 // Join says what a reader wants: the entries after Cursor, or from now on if
 // it is zero, that carry one of Topics, or all live ones if there are none.
-// Topics are as [news.ParseTopics] returns them.
+// Topics are as [news.ParseTopics] returns them. Address is who asks, for
+// Options.PerAddress: of IPv6 its first 64 bits count, and the zero Addr is not
+// bounded.
 type Join struct {
-	Cursor news.Cursor
-	Topics []string
+	Cursor  news.Cursor
+	Topics  []string
+	Address netip.Addr
 }
 
 // Hub is the readers' sockets. Make one with [New] and run it with [Hub.Run];
@@ -156,7 +168,7 @@ func New(src Source, o Options) (*Hub, error) {
 		return nil, err
 	}
 	h := &Hub{src: src, o: o, born: time.Now(), patience: max(o.Beat, 10*time.Second), ready: make(chan struct{}), reads: make(chan struct{}, 8)}
-	h.door.init(o.MaxReaders)
+	h.door.init(o.MaxReaders, o.PerAddress)
 	h.audience.init(o.Topics)
 	h.pulse.again = make(chan struct{}, 1)
 	h.recent.init(o.Recent)

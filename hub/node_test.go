@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"net/netip"
 	"net/url"
 	"strings"
 	"testing"
@@ -126,6 +127,9 @@ func (n *node) serve(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	j := hub.Join{Cursor: cursor, Topics: topics}
+	if from := r.URL.Query().Get("from"); from != "" {
+		j.Address = netip.MustParseAddr(from)
+	}
 	if stream {
 		err = n.hub.EventStream(w, r, j)
 	} else {
@@ -142,6 +146,9 @@ func (n *node) serve(w http.ResponseWriter, r *http.Request) {
 
 func (n *node) address(j hub.Join) string {
 	q := url.Values{"cursor": {j.Cursor.String()}, "topics": {strings.Join(j.Topics, ",")}}
+	if j.Address.IsValid() {
+		q.Set("from", j.Address.String())
+	}
 	return n.srv.URL + "/?" + q.Encode()
 }
 

@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"net/netip"
 	"sync"
 	"testing"
 	"time"
@@ -173,7 +174,7 @@ func TestChurnLeavesNothing(t *testing.T) {
 	go func() { done <- h.Run(ctx) }()
 	<-h.Ready()
 	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		j := Join{Topics: []string{fmt.Sprint("t", h.next.Load()%50)}}
+		j := Join{Topics: []string{fmt.Sprint("t", h.next.Load()%50)}, Address: netip.AddrFrom4([4]byte{192, 0, 2, byte(h.next.Load())})}
 		serve := h.WebSocket
 		if r.Header.Get("Accept") != "" {
 			serve = h.EventStream
@@ -207,8 +208,8 @@ func TestChurnLeavesNothing(t *testing.T) {
 	if err := <-done; err != nil {
 		t.Fatal(err)
 	}
-	if h.door.taken != 0 {
-		t.Errorf("%d places are still taken", h.door.taken)
+	if h.door.taken != 0 || len(h.door.homes) != 0 {
+		t.Errorf("%d places are still taken, by %d addresses", h.door.taken, len(h.door.homes))
 	}
 	for _, s := range h.shards {
 		s.keepHouse()

@@ -22,7 +22,8 @@ type reader struct {
 
 	hub   *Hub
 	shard *shard
-	crowd *crowd        // whose topics it wants
+	crowd *crowd // whose topics it wants
+	home  home
 	began time.Duration // when a goroutine began its last write, on the hub's clock
 	blank chan struct{} // if made, closed when the outbox is empty or the reader ended
 }
@@ -189,7 +190,7 @@ func (r *reader) leave(why Cause) {
 	r.shard.missed()
 	r.hub.tally.left(r.form)
 	r.hub.audience.leave(r.crowd)
-	r.hub.door.leave()
+	r.hub.door.leave(r.home)
 }
 
 // ended reports whether r takes no more messages.

@@ -9,16 +9,17 @@ import (
 )
 
 // EventStream makes the client of req a reader of server-sent events. On
-// ErrNotReady, ErrDraining and ErrFull nothing has been written to w. A client
-// resumes by Join.Cursor, which a browser remembers as the id of the last
-// event.
+// ErrNotReady, ErrDraining, ErrFull and ErrCrowded nothing has been written to
+// w. A client resumes by Join.Cursor, which a browser remembers as the id of
+// the last event.
 //
 // Over HTTP/1 the connection becomes the hub's, as a WebSocket's does, and the
 // stream ends with it: EventStream waits until the reader has been brought to
 // the head, and not for its end. Over HTTP/2, where a connection carries other
 // requests too, it blocks until the reader has left or been sent away.
 func (h *Hub) EventStream(w http.ResponseWriter, req *http.Request, j Join) error {
-	if err := h.admit(); err != nil {
+	where := homeOf(j.Address)
+	if err := h.admit(where); err != nil {
 		return err
 	}
 	header := w.Header()
@@ -30,6 +31,7 @@ func (h *Hub) EventStream(w http.ResponseWriter, req *http.Request, j Join) erro
 	}
 	s := &stream{woken: make(chan struct{}, 1), rc: http.NewResponseController(w)}
 	s.init(h, s, events, j.Topics)
+	s.home = where
 	defer s.leave(Left)
 	w.WriteHeader(http.StatusOK)
 	s.serve(w, req, j)
@@ -47,10 +49,11 @@ func (h *Hub) ownStream(w http.ResponseWriter, req *http.Request, j Join) bool {
 	c, begin, err := h.attach(nc, events, j.Topics, bytes.Clone(early))
 	if err != nil {
 		_ = nc.Close() // there is no way left to answer
-		h.door.leave()
+		h.door.leave(homeOf(j.Address))
 		h.o.Logger.Error("an event stream could not be begun", "error", err)
 		return true
 	}
+	c.home = homeOf(j.Address)
 	p := h.start(j.Cursor)
 	c.push(append(streamHead(w.Header()), encodeHello(p.cursor, h.o.Beat)[events]...)) // one packet
 	begin()

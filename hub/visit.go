@@ -28,14 +28,16 @@ type visit struct {
 // Poll returns the messages after j.Cursor that j.Topics want: at once if
 // there are any, else as soon as there are, and after wait without. It may
 // return before, without messages, when the hub drains. Errors: ErrNotReady,
-// ErrDraining, ErrFull, ctx's, and the log's if it had to be read, for which
-// it has 15 s.
+// ErrDraining, ErrFull, ErrCrowded, ctx's, and the log's if it had to be read,
+// for which it has 15 s.
 func (h *Hub) Poll(ctx context.Context, j Join, wait time.Duration) (Page, error) {
-	if err := h.admit(); err != nil {
+	where := homeOf(j.Address)
+	if err := h.admit(where); err != nil {
 		return Page{}, err
 	}
 	v := &visit{woken: make(chan struct{}, 1)}
 	v.init(h, v, lines, j.Topics)
+	v.home = where
 	defer v.leave(Left)
 
 	p := h.start(j.Cursor)

@@ -22,8 +22,8 @@ type HandshakeError struct {
 func (e *HandshakeError) Error() string { return "websocket handshake: " + e.Detail }
 
 // WebSocket makes the client of req a reader. On ErrNotReady, ErrDraining,
-// ErrFull and a *HandshakeError nothing has been written to w; after that the
-// connection is the hub's, and what happens to it is told to the client only.
+// ErrFull, ErrCrowded and a *HandshakeError nothing has been written to w;
+// after that the connection is the hub's, and what happens to it is told to the client only.
 // It waits until the reader has been brought to the head, and not for its end.
 //
 // The origin of the page is not looked at: the live stream is the same public
@@ -31,7 +31,8 @@ func (e *HandshakeError) Error() string { return "websocket handshake: " + e.Det
 // clients can send nothing on it; <news-ticker> is made to be embedded in
 // other sites' pages.
 func (h *Hub) WebSocket(w http.ResponseWriter, req *http.Request, j Join) error {
-	if err := h.admit(); err != nil {
+	where := homeOf(j.Address)
+	if err := h.admit(where); err != nil {
 		return err
 	}
 	hs := &handshake{w: w, hub: h, join: j}
@@ -41,10 +42,11 @@ func (h *Hub) WebSocket(w http.ResponseWriter, req *http.Request, j Join) error 
 	}
 	ws, err := websocket.Accept(hs, req, o)
 	if err != nil {
-		h.door.leave()
+		h.door.leave(where)
 		return hs.refusal(err)
 	}
 	c := hs.end.client
+	c.home = where
 	hs.end.letGo(ws)
 	p := h.start(j.Cursor)
 	c.push(append(hs.answer, encodeHello(p.cursor, h.o.Beat)[frames]...)) // one packet

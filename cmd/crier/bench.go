@@ -9,7 +9,9 @@ import (
 )
 
 type benchCmd struct {
-	Live benchLiveCmd `cmd:"" help:"Load a running service with readers and exercises, and measure what they get."`
+	Live   benchLiveCmd   `cmd:"" help:"Load a running service with readers and exercises, and measure what they get."`
+	Alerts benchAlertsCmd `cmd:"" help:"Send campaigns to push services on this machine, and measure what they cost."`
+	Sink   benchSinkCmd   `cmd:"" hidden:""`
 }
 
 type benchLiveCmd struct {
@@ -22,6 +24,8 @@ type benchLiveCmd struct {
 	Duration time.Duration `help:"How long to post." default:"10s" placeholder:"TIME"`
 	Ramp     time.Duration `help:"Time over which readers join." default:"2s" placeholder:"TIME"`
 	Churn    float64       `help:"Readers a second whose connection is cut, to come back by cursor." default:"0" placeholder:"N"`
+	Storm    int           `help:"Readers whose connections break at once in the middle of the run, to come back by cursor at once." default:"0" placeholder:"N"`
+	Stalled  int           `help:"Readers who stop reading once they have joined; the others are measured." default:"0" placeholder:"N"`
 	Settle   time.Duration `help:"Longest wait at the end for what is outstanding." default:"10s" placeholder:"TIME"`
 	JSON     bool          `name:"json" help:"Print the result as JSON."`
 }
@@ -29,7 +33,7 @@ type benchLiveCmd struct {
 func (c *benchLiveCmd) Run(ctx context.Context, s streams) error {
 	r, err := load.Live(ctx, load.Options{
 		URL: c.URL, Host: c.Host, Key: c.Key, Readers: c.Readers, Rate: c.Rate, Bytes: c.Bytes, Duration: c.Duration,
-		Ramp: c.Ramp, Churn: c.Churn, Settle: c.Settle, Progress: s.err,
+		Ramp: c.Ramp, Churn: c.Churn, Storm: c.Storm, Stalled: c.Stalled, Settle: c.Settle, Progress: s.err,
 	})
 	if err != nil {
 		return err

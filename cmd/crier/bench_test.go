@@ -51,6 +51,8 @@ func TestBenchLive(t *testing.T) {
 		args []string
 		says string
 	}{
+		{[]string{"--readers", "5", "--storm", "3", "--stalled", "2"}, "at least one reader"},
+		{[]string{"--storm", "3", "--churn", "1"}, "churn or a storm"},
 		{[]string{"--url", "https://news.example"}, "--host news.example"},
 		{[]string{"--url", "https://news.example", "--host", "other.example"}, "--host news.example"},
 		{[]string{"--url", "ws://127.0.0.1"}, "scheme and host"},
@@ -62,5 +64,38 @@ func TestBenchLive(t *testing.T) {
 		if _, said, code := command(t, append([]string{"bench", "live", "--key", key}, c.args...)...); code != 1 || !strings.Contains(said, c.says) {
 			t.Errorf("%q: %d, %s", c.args, code, said)
 		}
+	}
+}
+
+// TestBenchStorm has half of the readers lose their connections at once, and
+// some read nothing.
+func TestBenchStorm(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "data")
+	url, _ := service(t, "serve", "--data", dir)
+	key, said, code := command(t, "keys", "create", "--role", "editor", "--name", "Load", "--data", dir)
+	if code != 0 {
+		t.Fatal(said)
+	}
+	args := []string{"bench", "live", "--url", url, "--key", strings.TrimSpace(key), "--readers", "65", "--storm", "30", "--stalled", "5", "--rate", "40", "--ramp", "100ms"}
+	stdout, said, code := command(t, append(args, "--duration", "2s", "--json")...)
+	if code != 0 {
+		t.Fatal(said)
+	}
+	var r load.Result
+	if err := json.Unmarshal([]byte(stdout), &r); err != nil {
+		t.Fatalf("%v in %s", err, stdout)
+	}
+	if r.Readers != 60 || r.Stalled != 5 || r.Missing != 0 || r.Repeated != 0 || r.Deliveries != int64(60*r.Posted) {
+		t.Errorf("the accounts do not close: %+v", r)
+	}
+	if r.Storm != 30 || r.Back != 30 || r.StormAway != 0 || r.Lost != 0 || r.Resets != 0 {
+		t.Errorf("%d came back of a storm of %d, %d are away; %d were lost otherwise, %d resets", r.Back, r.Storm, r.StormAway, r.Lost, r.Resets)
+	}
+	if r.StormBack <= 0 || r.StormBack > 2000 || r.StormBare <= 0 || r.Before.P99 <= 0 || r.Before.P99 > r.Latency.Max {
+		t.Errorf("the times are not whole: %+v", r)
+	}
+	stdout, said, code = command(t, append(args, "--duration", "500ms")...)
+	if code != 0 || !strings.Contains(stdout, "storm of 30: back after ") || !strings.Contains(stdout, "\n5 more readers") || !strings.Contains(stdout, "\nstayed, before storm") {
+		t.Errorf("for people: %d %s %s", code, stdout, said)
 	}
 }

@@ -139,6 +139,9 @@ func collectAudience(s sink, a hub.Audience) {
 }
 
 func collectAlerts(s sink, st push.Status) {
+	s.gauge("crier_keys_ready", "Sender keys prepared and not used yet.", float64(st.Keys.Ready))
+	s.counter("crier_keys_hits_total", "Notifications sealed with a prepared key.", float64(st.Keys.Hits))
+	s.counter("crier_keys_misses_total", "Notifications of campaigns for which none was prepared.", float64(st.Keys.Misses))
 	s.gauge("crier_alarms", "Alarms that stand: while there are any no subscription is removed.", float64(len(st.Alarms)))
 	for service, rate := range st.Rates {
 		s.gauge("crier_alert_rate", "Learned rate of a push service, in requests a second.", rate, "service", service)

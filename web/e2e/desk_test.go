@@ -38,6 +38,7 @@ func TestEditorNeedsNoMouse(t *testing.T) {
 	p.Wait(focused + `.id === "headline"`) // where writing begins
 	p.Wait(`document.querySelector("#who").innerText.startsWith("Night desk")`)
 	p.Wait(`document.querySelector("#wire-state").dataset.state === "live"`)
+	p.Wait(`/^[1-9] readers? on this node$/.test(document.querySelector("#readers").innerText)`)
 
 	p.Type("Bridge closed after a ship strikes it")
 	p.Press("Enter") // a stray one posts nothing

@@ -62,7 +62,9 @@ func (x *texts) read(b []byte) (*message, error) {
 	if have := x.known[sum]; have != nil {
 		return have, nil
 	}
-	m.place = x.placeOf(m.Cursor)
+	if m.Cursor != (news.Cursor{}) {
+		m.place = x.placeOf(m.Cursor)
+	}
 	x.known[sum] = m
 	return m, nil
 }
@@ -100,6 +102,8 @@ type reader struct {
 	at      atomic.Uint64 // the place that it has seen
 	history []*message    // all it was told that has a cursor; its own until it has left
 	err     error         // likewise: what it could not make sense of
+
+	ends []websocket.StatusCode // likewise: how its connections ended but the last, -1 without a word
 }
 
 // gather makes n readers, spread over the fleet, who begin at from and stay
@@ -161,8 +165,12 @@ func (r *reader) follow(ctx context.Context, n *node) {
 		c, err := dialLive(ctx, n, cursor)
 		if err == nil {
 			wait = 50 * time.Millisecond
-			cursor = r.listen(ctx, c, cursor)
+			var end error
+			cursor, end = r.listen(ctx, c, cursor)
 			_ = c.CloseNow() // it has ended
+			if ctx.Err() == nil {
+				r.ends = append(r.ends, websocket.CloseStatus(end))
+			}
 		}
 		select {
 		case <-ctx.Done():
@@ -186,23 +194,23 @@ func dialLive(ctx context.Context, n *node, from news.Cursor) (*websocket.Conn, 
 	return c, nil
 }
 
-// listen remembers what it is told until the connection breaks, and returns
-// the last cursor.
-func (r *reader) listen(ctx context.Context, c *websocket.Conn, cursor news.Cursor) news.Cursor {
+// listen remembers what it is told until the connection ends, and returns the
+// last cursor and what the end was.
+func (r *reader) listen(ctx context.Context, c *websocket.Conn, cursor news.Cursor) (news.Cursor, error) {
 	var buf bytes.Buffer
 	for {
 		_, in, err := c.Reader(ctx)
 		if err != nil {
-			return cursor
+			return cursor, err
 		}
 		buf.Reset()
 		if _, err := buf.ReadFrom(in); err != nil {
-			return cursor // half a message is none
+			return cursor, err // half a message is none
 		}
 		m, err := r.crowd.texts.read(buf.Bytes())
 		if err != nil {
 			r.err = err
-			return cursor
+			return cursor, err
 		}
 		if m.Cursor == (news.Cursor{}) {
 			continue // a drain, or a beat to who is ahead

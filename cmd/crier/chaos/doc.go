@@ -32,7 +32,9 @@
 //     to. It is lost only where an older state is restored, and where a
 //     replica takes over that was behind; then what was acknowledged is kept.
 //  4. A hundred clients that race with one key make one entry.
-//  5. A campaign reaches every subscription, wherever its worker is killed; a
+//  5. A node that is asked to go sends its readers away over the drain window
+//     and cuts nobody off: every connection ends with 1012.
+//  6. A campaign reaches every subscription, wherever its worker is killed; a
 //     lease that has passed to another changes nothing; the report closes.
 //
 // Seconds to recover are from the end of the fault, or from the kill, until

@@ -39,11 +39,17 @@ func rate() int {
 	return sized(20, 40)
 }
 
-// play opens a stage on the Redis at url; finish closes it. The args are those
-// of serve.
+// play opens a stage of three nodes on the Redis at url; finish closes it. The
+// args are those of serve.
 func play(t *testing.T, url string, readers int, args ...string) *stage {
 	t.Helper()
-	s := &stage{T: t, redis: url, fleet: startFleet(t, 3, append([]string{"--redis", url}, args...)...)}
+	return playOn(t, 3, url, readers, args...)
+}
+
+// playOn is play with so many nodes.
+func playOn(t *testing.T, nodes int, url string, readers int, args ...string) *stage {
+	t.Helper()
+	s := &stage{T: t, redis: url, fleet: startFleet(t, nodes, append([]string{"--redis", url}, args...)...)}
 	s.crowd = gather(t, s.fleet, readers, front(t, s.fleet.nodes[0]).Cursor, nil)
 	s.room = openNewsroom(t, s.fleet, rate())
 	return s

@@ -7,7 +7,10 @@
 // its poster posts exercises (drills), which no live reader sees, at a rate.
 // The latency of a delivery is from the moment the poster begins to send an
 // item until a reader has its message. An item is out when its last reader has
-// it.
+// it. In a storm many connections break in the middle of the run and their
+// readers come back at once; the others have stayed. Before the run the same
+// readers have joined just as fast, which is what it is compared with. A
+// stalled reader has joined and reads nothing.
 //
 // # Rules
 //

@@ -26,6 +26,8 @@ type Options struct {
 	Duration time.Duration // of posting
 	Ramp     time.Duration // over which readers join
 	Churn    float64       // readers a second who leave and come back by cursor
+	Storm    int           // readers who lose their connections in the middle, and come back at once; not with Churn
+	Stalled  int           // other readers who stop reading once they have joined, and are left out of the accounts
 	Settle   time.Duration // the longest wait for what is outstanding at the end
 	Progress io.Writer     // gets a line a second
 }
@@ -50,6 +52,10 @@ func (o Options) check() (*url.URL, error) {
 		return nil, errors.New("give 0 to 1000 bytes of summary")
 	case o.Duration <= 0 || o.Ramp < 0 || o.Settle < 0 || o.Churn < 0:
 		return nil, errors.New("times and churn must not be negative, and the duration above 0")
+	case o.Storm < 0 || o.Stalled < 0 || o.Storm+o.Stalled >= o.Readers:
+		return nil, errors.New("storm and stalled must leave at least one reader")
+	case o.Storm > 0 && o.Churn > 0:
+		return nil, errors.New("give churn or a storm: those who stay are compared with themselves")
 	case o.Key == "":
 		return nil, errors.New("posting needs an editor key")
 	}
@@ -74,6 +80,9 @@ type run struct {
 
 	joined, lost, resets, repeated, back atomic.Int64 // readers now; connections that broke; and so on
 	delivered, bytes                     atomic.Int64
+	acknowledged                         atomic.Int32 // items
+
+	storm storm
 
 	mu    sync.Mutex
 	begun []time.Time    // when the sending of each item began
@@ -90,9 +99,10 @@ func Live(ctx context.Context, o Options) (*Result, error) {
 	}
 	most := int(o.Rate*o.Duration.Seconds()) + 2
 	r := &run{o: o, base: base, name: "bench-" + strings.ToLower(rand.Text()[:10]) + "-", begun: make([]time.Time, 0, most), left: make([]atomic.Int32, most)}
+	r.storm.slots = make(chan struct{}, atOnce)
 	readers, end := context.WithCancel(ctx)
 	defer end()
-	crowd, err := r.ramp(readers)
+	crowd, err := r.gather(readers)
 	if err != nil {
 		return nil, err
 	}
@@ -104,7 +114,8 @@ func Live(ctx context.Context, o Options) (*Result, error) {
 	}
 	posting, stop := context.WithTimeout(ctx, o.Duration)
 	defer stop()
-	beside.Go(func() { r.churn(posting, crowd) })
+	beside.Go(func() { r.churn(posting, crowd[r.o.Stalled:]) })
+	beside.Go(func() { r.strike(posting, crowd) })
 	began := time.Now()
 	posted, err := r.post(posting)
 	took := time.Since(began)
@@ -112,7 +123,7 @@ func Live(ctx context.Context, o Options) (*Result, error) {
 	if err != nil {
 		return nil, err
 	}
-	r.settle(ctx, crowd, posted)
+	r.settle(ctx, crowd[r.o.Stalled:], posted)
 	end()
 	for _, m := range crowd {
 		<-m.ended
@@ -123,32 +134,49 @@ func Live(ctx context.Context, o Options) (*Result, error) {
 	return r.result(crowd, posted, took), nil
 }
 
-// ramp has the readers join, evenly over the ramp.
-func (r *run) ramp(ctx context.Context) ([]*reader, error) {
+// gather has all readers join, evenly over the ramp but for those who are to
+// storm: they join after it, at once.
+func (r *run) gather(ctx context.Context) ([]*reader, error) {
 	crowd := make([]*reader, r.o.Readers)
+	calm := len(crowd) - r.o.Storm
+	for i := range crowd {
+		crowd[i] = r.newReader(i)
+		crowd[i].stalls, crowd[i].storms = i < r.o.Stalled, i >= calm
+	}
+	if err := r.join(ctx, crowd[:calm], r.o.Ramp, make(chan struct{}, 64)); err != nil {
+		return nil, err
+	}
+	began := time.Now()
+	if err := r.join(ctx, crowd[calm:], 0, r.storm.slots); err != nil {
+		return nil, err
+	}
+	r.storm.bare = time.Since(began)
+	return crowd, nil
+}
+
+// join has readers join, evenly over the ramp, with as many handshakes under
+// way as there are slots.
+func (r *run) join(ctx context.Context, crowd []*reader, ramp time.Duration, slots chan struct{}) error {
 	var first atomic.Pointer[error]
 	var all sync.WaitGroup
-	slots := make(chan struct{}, 64) // handshakes at a time
 	began := time.Now()
-	for i := range crowd {
-		due := began.Add(r.o.Ramp * time.Duration(i) / time.Duration(len(crowd)))
-		if !sleepUntil(ctx, due) {
-			return nil, ctx.Err()
+	for i, m := range crowd {
+		if !sleepUntil(ctx, began.Add(ramp*time.Duration(i)/time.Duration(len(crowd)))) {
+			return ctx.Err()
 		}
-		crowd[i] = r.newReader(i)
 		slots <- struct{}{}
 		all.Go(func() {
 			defer func() { <-slots }()
-			if err := crowd[i].start(ctx); err != nil {
+			if err := m.start(ctx); err != nil {
 				first.CompareAndSwap(nil, &err)
 			}
 		})
 	}
 	all.Wait()
 	if err := first.Load(); err != nil {
-		return nil, fmt.Errorf("a reader could not join: %w", *err)
+		return fmt.Errorf("a reader could not join: %w", *err)
 	}
-	return crowd, nil
+	return nil
 }
 
 // churn has readers leave and come back until ctx ends.
@@ -214,11 +242,12 @@ func sleepUntil(ctx context.Context, t time.Time) bool {
 }
 
 // source is the address that the nth reader connects from: one loopback
-// address has ports for some 28,000 only.
+// address has ports for some 28,000 only, and those of connections that broke
+// are not free for a while.
 func (r *run) source(n int) *net.TCPAddr {
 	a, err := netip.ParseAddr(r.base.Hostname())
 	if err != nil || !a.Is4() || !a.IsLoopback() {
 		return nil
 	}
-	return &net.TCPAddr{IP: net.IPv4(127, 0, 0, byte(2+n/20_000))}
+	return &net.TCPAddr{IP: net.IPv4(127, 0, 0, byte(2+n/5_000))}
 }

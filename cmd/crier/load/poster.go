@@ -28,6 +28,7 @@ func (r *run) post(ctx context.Context) (posted int, err error) {
 		if err := r.postOne(context.WithoutCancel(ctx), client, n); err != nil {
 			return n, err
 		}
+		r.acknowledged.Store(int32(n + 1))
 	}
 	return len(r.left), nil
 }
@@ -42,7 +43,7 @@ func (r *run) postOne(ctx context.Context, client *http.Client, n int) error {
 	if err != nil {
 		return err
 	}
-	r.left[n].Store(int32(r.o.Readers))
+	r.left[n].Store(int32(r.o.Readers - r.o.Stalled))
 	r.mu.Lock()
 	r.begun = append(r.begun, time.Now())
 	r.mu.Unlock()

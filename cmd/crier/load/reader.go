@@ -22,6 +22,8 @@ import (
 type reader struct {
 	run    *run
 	dialer *http.Client
+	storms bool         // its connection breaks in the storm
+	stalls bool         // it reads nothing
 	next   atomic.Int32 // the item that it is to get next
 	ended  chan struct{}
 
@@ -29,17 +31,28 @@ type reader struct {
 	conn *websocket.Conn
 
 	cursor string
+	owed   int32 // items acknowledged before it began to come back
+	away   bool  // since the storm
+	back   bool  // from it
 }
 
 // dialTime bounds a handshake.
 const dialTime = 20 * time.Second
 
 func (r *run) newReader(n int) *reader {
-	dial := &net.Dialer{Timeout: dialTime, LocalAddr: nil}
+	dial := &net.Dialer{Timeout: dialTime}
 	if from := r.source(n); from != nil {
 		dial.LocalAddr = from
 	}
-	return &reader{run: r, ended: make(chan struct{}), dialer: &http.Client{Transport: &http.Transport{DialContext: dial.DialContext, DisableKeepAlives: true}}}
+	m := &reader{run: r, ended: make(chan struct{})}
+	m.dialer = &http.Client{Transport: &http.Transport{DisableKeepAlives: true, DialContext: func(ctx context.Context, network, addr string) (net.Conn, error) {
+		c, err := dial.DialContext(ctx, network, addr)
+		if t, ok := c.(*net.TCPConn); ok && m.stalls {
+			_ = t.SetReadBuffer(4 << 10) // so that the service soon feels it; the system may give more
+		}
+		return c, err
+	}}}
+	return m
 }
 
 // start joins, and reads in the background until ctx ends.
@@ -96,22 +109,53 @@ func (m *reader) stay(ctx context.Context, c *websocket.Conn) {
 		if !errors.Is(err, net.ErrClosed) { // not by cut
 			m.run.lost.Add(1)
 		}
-		for c = nil; c == nil; {
-			if !sleepUntil(ctx, time.Now().Add(rand.N(500*time.Millisecond))) { //nolint:gosec // to spread readers, not to be secret
-				return
-			}
-			if c, err = m.dial(ctx); err != nil {
-				c = nil
-			}
+		if c = m.again(ctx); c == nil {
+			return
 		}
 		if ctx.Err() != nil {
 			m.cut() // ended while dialling
 		}
 		m.run.back.Add(1)
+		m.arrived(time.Now())
+	}
+}
+
+// again connects until it succeeds: at once if the reader storms, and else, or
+// if it is refused, after a random time. It returns nil if ctx ends before.
+func (m *reader) again(ctx context.Context) *websocket.Conn {
+	slots := m.run.storm.slots
+	for wait := !m.storms; ; wait = true {
+		if wait && !sleepUntil(ctx, time.Now().Add(rand.N(500*time.Millisecond))) { //nolint:gosec // to spread readers, not to be secret
+			return nil
+		}
+		slots <- struct{}{}
+		m.away = m.storms && !m.back && m.run.storm.broke.Load() != nil
+		m.owed = m.run.acknowledged.Load()
+		c, err := m.dial(ctx)
+		<-slots
+		if err == nil {
+			return c
+		}
+		if ctx.Err() != nil {
+			return nil
+		}
+	}
+}
+
+// arrived: a reader who was away is back when it is connected and has all that
+// had been posted before it began to connect.
+func (m *reader) arrived(now time.Time) {
+	if m.away && m.next.Load() >= m.owed {
+		m.away, m.back = false, true
+		m.run.storm.back(now)
 	}
 }
 
 func (m *reader) read(ctx context.Context, c *websocket.Conn) error {
+	if m.stalls {
+		<-ctx.Done()
+		return ctx.Err()
+	}
 	var b bytes.Buffer
 	for {
 		_, in, err := c.Reader(ctx)
@@ -154,6 +198,11 @@ func (m *reader) take(msg []byte, now time.Time) {
 	r.latency.Add(now.Sub(begun))
 	if r.left[n].Add(-1) == 0 {
 		r.last.Add(now.Sub(begun))
+	}
+	if m.storms {
+		m.arrived(now)
+	} else {
+		r.storm.count(begun, now)
 	}
 }
 

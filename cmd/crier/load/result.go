@@ -9,7 +9,8 @@ import (
 
 // Result is what a run found. Times are in milliseconds.
 type Result struct {
-	Readers    int     `json:"readers"`
+	Readers    int     `json:"readers"` // without the stalled
+	Stalled    int     `json:"stalled,omitempty"`
 	Seconds    float64 `json:"seconds"` // of posting
 	Posted     int     `json:"posted"`
 	Rate       float64 `json:"posted_per_second"`
@@ -25,6 +26,13 @@ type Result struct {
 	Last      Times        `json:"last_reader_ms"` // until an item was out
 	Handshake Times        `json:"handshake_ms"`
 	Histogram [][2]float64 `json:"latency_histogram"` // up to ms, deliveries
+
+	Storm     int     `json:"storm,omitempty"`           // readers whose connections broke at once
+	StormBack float64 `json:"storm_back_ms,omitempty"`   // until the last of them was connected and had what it had missed; 0 if one never was
+	StormBare float64 `json:"storm_bare_ms,omitempty"`   // in which as many joined at first, just as fast, without a cursor
+	StormAway int64   `json:"storm_away,omitempty"`      // readers who were not back when the run ended
+	Before    Times   `json:"stayed_before_ms,omitzero"` // deliveries to those who stayed, until the storm
+	During    Times   `json:"stayed_during_ms,omitzero"` // and while it lasted
 }
 
 // Times are quantiles in milliseconds.
@@ -43,11 +51,16 @@ func ms(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
 
 func (r *run) result(crowd []*reader, posted int, took time.Duration) *Result {
 	res := &Result{
-		Readers: len(crowd), Seconds: took.Seconds(), Posted: posted, Rate: float64(posted) / took.Seconds(),
+		Readers: len(crowd) - r.o.Stalled, Stalled: r.o.Stalled, Seconds: took.Seconds(), Posted: posted, Rate: float64(posted) / took.Seconds(),
 		Deliveries: r.delivered.Load(), Repeated: r.repeated.Load(), Resets: r.resets.Load(), Lost: r.lost.Load(), Back: r.back.Load(),
 		Bytes: r.bytes.Load(), Latency: r.latency.times(), Last: r.last.times(), Handshake: r.handshakes.times(),
 	}
-	res.Missing = int64(posted)*int64(len(crowd)) - res.Deliveries
+	res.Missing = int64(posted)*int64(res.Readers) - res.Deliveries
+	if s := &r.storm; r.o.Storm > 0 {
+		res.Storm, res.StormAway = r.o.Storm, s.away.Load()
+		res.StormBack, res.StormBare = ms(s.took()), ms(s.bare)
+		res.Before, res.During = s.before.times(), s.during.times()
+	}
 	for _, b := range r.latency.Buckets() {
 		res.Histogram = append(res.Histogram, [2]float64{ms(b.UpTo), float64(b.Count)})
 	}
@@ -58,12 +71,22 @@ func (r *run) result(crowd []*reader, posted int, took time.Duration) *Result {
 func (r *Result) Print(w io.Writer) error {
 	var b strings.Builder
 	fmt.Fprintf(&b, "\n%d readers, %d items in %.1f s (%.1f a second), %d deliveries: %d missing, %d repeated\n", r.Readers, r.Posted, r.Seconds, r.Rate, r.Deliveries, r.Missing, r.Repeated)
-	fmt.Fprintf(&b, "%d connections broke, %d came back by cursor, %d resets\n\n", r.Lost, r.Back, r.Resets)
+	fmt.Fprintf(&b, "%d connections broke, %d came back by cursor, %d resets\n", r.Lost, r.Back, r.Resets)
+	if r.Stalled > 0 {
+		fmt.Fprintf(&b, "%d more readers had stopped reading\n", r.Stalled)
+	}
+	if r.Storm > 0 {
+		fmt.Fprintf(&b, "storm of %d: back after %.0f ms, %d never; as many joined at first in %.0f ms\n", r.Storm, r.StormBack, r.StormAway, r.StormBare)
+	}
+	b.WriteString("\n")
 	fmt.Fprintf(&b, "%-22s %9s %9s %9s %9s\n", "milliseconds", "p50", "p90", "p99", "max")
 	for _, line := range []struct {
 		name string
 		t    Times
-	}{{"delivery", r.Latency}, {"last reader of an item", r.Last}, {"handshake", r.Handshake}} {
+	}{{"delivery", r.Latency}, {"last reader of an item", r.Last}, {"handshake", r.Handshake}, {"stayed, before storm", r.Before}, {"stayed, during it", r.During}} {
+		if line.t == (Times{}) {
+			continue // it was not measured
+		}
 		fmt.Fprintf(&b, "%-22s %9.1f %9.1f %9.1f %9.1f\n", line.name, line.t.P50, line.t.P90, line.t.P99, line.t.Max)
 	}
 	b.WriteString("\n")

@@ -1,6 +1,7 @@
 // The desk: signing in and out, and what the parts have to know of each other.
 
 import { Refused, showProblem } from "../http.js";
+import { unwatchReaders, watchReaders } from "./audience.js";
 import { offerStories, startComposing, toHeadline } from "./compose.js";
 import { unwatchHalt, watchHalt } from "./halt.js";
 import { revise } from "./revise.js";
@@ -17,6 +18,7 @@ async function enter() {
   startComposing(take);
   toHeadline();
   watchHalt();
+  watchReaders();
   await startWire({ onAct: (kind, entry, button) => act(kind, entry, button), onChange: () => offerStories(stories()) });
 }
 
@@ -31,6 +33,7 @@ whenSignedOut((err) => {
   for (const d of document.querySelectorAll("dialog[open]")) d.close();
   stopWire();
   unwatchHalt();
+  unwatchReaders();
   byId("desk").hidden = true;
   byId("signin").hidden = false;
   document.body.classList.remove("drilling");

@@ -52,10 +52,15 @@ export async function call(method, path, options = {}) {
 }
 
 /** subscriptions is how many subscriptions stand now, or null if that is not known. */
-export async function subscriptions() {
+export const subscriptions = () => count("subscriptions");
+
+/** readers is how many readers are on this node now, or null if that is not known. */
+export const readers = () => count("readers");
+
+async function count(name) {
   try {
     const { data } = await call("GET", "/v1/me", { timeout: 3000 });
-    return Number.isInteger(data.subscriptions) ? data.subscriptions : null;
+    return Number.isInteger(data[name]) ? data[name] : null;
   } catch {
     return null;
   }
