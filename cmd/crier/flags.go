@@ -90,7 +90,11 @@ func flagTable(k *kong.Kong, command string) string {
 			if f.Default != "" {
 				def = "`" + f.Default + "`"
 			}
-			fmt.Fprintf(&b, "| `--%s %s` | `%s` | %s | %s |\n", f.Name, f.FormatPlaceHolder(), strings.Join(f.Envs, "`, `"), def, f.Help)
+			name := f.Name
+			if !f.IsBool() {
+				name += " " + f.FormatPlaceHolder()
+			}
+			fmt.Fprintf(&b, "| `--%s` | `%s` | %s | %s |\n", name, strings.Join(f.Envs, "`, `"), def, f.Help)
 		}
 	}
 	return b.String()
