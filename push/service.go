@@ -28,6 +28,7 @@ type Service struct {
 	fleet  *fleet
 	worker string        // how the store knows us
 	wake   chan struct{} // holds one ring for the dispatcher
+	outage outage
 	pages  *underway
 }
 

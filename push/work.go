@@ -72,13 +72,6 @@ func (s *Service) claim(ctx context.Context) (Lease, bool) {
 	return Lease{}, false
 }
 
-// trouble logs what the store failed at. It is tried again anyway.
-func (s *Service) trouble(ctx context.Context, op string, err error) {
-	if err != nil && ctx.Err() == nil {
-		s.o.Logger.Error("the store failed", "op", op, "error", err)
-	}
-}
-
 // work sends the range that l holds, page by page, until it is done or must be
 // left to others: when it waits for retries, for a higher lane or for a stop
 // to be lifted, and when ctx ends. It calls done when it sends no more and only
