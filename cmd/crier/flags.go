@@ -40,21 +40,24 @@ type storeFlags struct {
 
 // listenFlags are how the service meets the world.
 type listenFlags struct {
-	Listen       string         `help:"Address to serve on." default:"127.0.0.1:8080" placeholder:"HOST:PORT"`
-	Roles        []string       `help:"What this node does: api takes posts and subscriptions, hub holds readers, push sends alerts. With --redis, nodes can share the work." default:"api,hub,push" enum:"api,hub,push" placeholder:"ROLE"`
-	Admin        string         `help:"Address to serve /metrics, /readyz with its reasons, and profiles on. It asks for no key: keep it private." placeholder:"HOST:PORT"`
-	PublicURL    string         `help:"Address readers use, if it is not that of --listen; notifications link to it." placeholder:"URL"`
-	AdminKey     string         `help:"A first admin key of at least 24 characters; set it in the environment." placeholder:"KEY"`
-	AlertHosts   []string       `help:"Further push-service hosts, HOST or HOST:PORT. Loopback and plain http are allowed only for those named here." placeholder:"HOST"`
-	AlertSubject string         `help:"Address that push services may write to: a mail address or an https URL. Default: the public URL, if it is https." placeholder:"ADDRESS"`
-	AlertTimeout time.Duration  `help:"Time that a push service has to answer." default:"10s" placeholder:"TIME"`
-	AlertLease   time.Duration  `help:"Time after which other nodes go on with what a crashed node was sending; at least three times --alert-timeout." default:"60s" placeholder:"TIME"`
-	Topics       []string       `help:"Topics offered on the pages." default:"world,politics,business,europe,sport,science,culture" placeholder:"TOPIC"`
-	Proxies      []netip.Prefix `help:"Networks of the proxies in front, trusted to name the client in X-Forwarded-For." placeholder:"CIDR"`
-	MaxReaders   int            `help:"Most readers on this node; 0 for as many as the open-file limit allows." default:"0" placeholder:"N"`
-	DrainWindow  time.Duration  `help:"On shutdown, time over which readers are sent elsewhere." default:"10s" placeholder:"TIME"`
-	LogEntries   int            `help:"Newest entries of the log that are kept, however old. Readers from before what is kept get the front." default:"100000" placeholder:"N"`
-	LogAge       time.Duration  `help:"Age under which entries of the log are kept, however many." default:"168h" placeholder:"TIME"`
+	Listen          string         `help:"Address to serve on." default:"127.0.0.1:8080" placeholder:"HOST:PORT"`
+	Roles           []string       `help:"What this node does: api takes posts and subscriptions, hub holds readers, push sends alerts. With --redis, nodes can share the work." default:"api,hub,push" enum:"api,hub,push" placeholder:"ROLE"`
+	Admin           string         `help:"Address to serve /metrics, /readyz with its reasons, and profiles on. It asks for no key: keep it private." placeholder:"HOST:PORT"`
+	PublicURL       string         `help:"Address readers use, if it is not that of --listen; notifications link to it." placeholder:"URL"`
+	AdminKey        string         `help:"A first admin key of at least 24 characters; set it in the environment." placeholder:"KEY"`
+	AlertHosts      []string       `help:"Further push-service hosts, HOST or HOST:PORT. Loopback and plain http are allowed only for those named here." placeholder:"HOST"`
+	AlertSubject    string         `help:"Address that push services may write to: a mail address or an https URL. Default: the public URL, if it is https." placeholder:"ADDRESS"`
+	AlertTimeout    time.Duration  `help:"Time that a push service has to answer." default:"10s" placeholder:"TIME"`
+	AlertLease      time.Duration  `help:"Time after which other nodes go on with what a crashed node was sending; at least three times --alert-timeout." default:"60s" placeholder:"TIME"`
+	Topics          []string       `help:"Topics offered on the pages." default:"world,politics,business,europe,sport,science,culture" placeholder:"TOPIC"`
+	Proxies         []netip.Prefix `help:"Networks of the proxies in front, trusted to name the client in X-Forwarded-For." placeholder:"CIDR"`
+	MaxReaders      int            `help:"Most readers on this node; 0 for as many as the open-file limit allows." default:"0" placeholder:"N"`
+	AddressReaders  int            `help:"Most readers from one address, or one IPv6 /64: offices and mobile networks share one." default:"10000" placeholder:"N"`
+	JoinRate        int            `help:"Readers that may join in a second; twice as many may in the first." default:"10000" placeholder:"N"`
+	AddressJoinRate int            `help:"Readers that may join in a second from one address, other than this machine's and private ones; a hundred times as many may in the first." default:"50" placeholder:"N"`
+	DrainWindow     time.Duration  `help:"On shutdown, time over which readers are sent elsewhere." default:"10s" placeholder:"TIME"`
+	LogEntries      int            `help:"Newest entries of the log that are kept, however old. Readers from before what is kept get the front." default:"100000" placeholder:"N"`
+	LogAge          time.Duration  `help:"Age under which entries of the log are kept, however many." default:"168h" placeholder:"TIME"`
 }
 
 func newParser(cli *flags, more ...kong.Option) (*kong.Kong, error) {

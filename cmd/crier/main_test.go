@@ -72,6 +72,7 @@ func TestCommandLine(t *testing.T) {
 		{[]string{"serve", "--data", t.TempDir(), "--listen", "127.0.0.1:0", "--public-url", "news.example"}, 1, "--public-url"},
 		{[]string{"serve", "--data", t.TempDir(), "--admin-key", "short"}, 1, "CRIER_ADMIN_KEY"},
 		{[]string{"serve", "--data", t.TempDir(), "--listen", "127.0.0.1:0", "--log-age=-1s"}, 1, "--log-age"},
+		{[]string{"serve", "--data", t.TempDir(), "--listen", "127.0.0.1:0", "--address-join-rate=0"}, 1, "at least 1"},
 		{[]string{"serve", "--redis", "redis://127.0.0.1:1", "--redis-replicas=-1"}, 1, "--redis-replicas"},
 		{[]string{"post", "--url", "http://127.0.0.1:1", "--key", "k", ""}, 1, "connection refused"},
 	} {
@@ -191,6 +192,22 @@ func TestSecondServiceOnOneDirectory(t *testing.T) {
 	if code != 1 || !strings.Contains(said, "in use") {
 		t.Errorf("code %d, said %s", code, said)
 	}
+}
+
+// TestJoinRate: readers who come faster than the operator lets them are asked
+// to come back.
+func TestJoinRate(t *testing.T) {
+	url, _ := service(t, "serve", "--data", t.TempDir(), "--join-rate", "1")
+	for range 50 { // the first two may join, and one more a second
+		switch status, said := get(t, url+"/v1/live/poll?wait=0s"); status {
+		case http.StatusOK:
+		case http.StatusServiceUnavailable:
+			return
+		default:
+			t.Fatal(status, said)
+		}
+	}
+	t.Error("50 readers joined at once")
 }
 
 func TestBackupAndRestore(t *testing.T) {

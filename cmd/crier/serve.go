@@ -77,6 +77,9 @@ func open(ctx context.Context, c serveCmd, logger *slog.Logger) (_ *node, base s
 			n.close()
 		}
 	}()
+	if min(c.AddressReaders, c.JoinRate, c.AddressJoinRate) < 1 {
+		return nil, "", errors.New("--address-readers, --join-rate and --address-join-rate: use at least 1")
+	}
 	does, err := c.roles(c.storeFlags)
 	if err != nil {
 		return nil, "", err
@@ -101,7 +104,7 @@ func open(ctx context.Context, c serveCmd, logger *slog.Logger) (_ *node, base s
 	}
 	parts := api.Parts{Log: n.engine, Archive: n.engine, Keys: n.engine}
 	if does.pages() {
-		if n.hub, err = hub.New(n.engine, hub.Options{MaxReaders: c.MaxReaders, DrainWindow: c.DrainWindow, Topics: c.Topics, Logger: logger}); err != nil {
+		if n.hub, err = hub.New(n.engine, hub.Options{MaxReaders: c.MaxReaders, PerAddress: c.AddressReaders, DrainWindow: c.DrainWindow, Topics: c.Topics, Logger: logger}); err != nil {
 			return nil, "", err
 		}
 		parts.Live = n.hub
@@ -125,7 +128,8 @@ func open(ctx context.Context, c serveCmd, logger *slog.Logger) (_ *node, base s
 	}
 	n.leader = newLeader(n.engine, logger, kept.chore(n.engine, logger))
 	n.server = &http.Server{
-		Handler: api.New(parts, api.Options{Proxies: c.Proxies, ReadersElsewhere: !does.hub, EditorsElsewhere: !does.api, Logger: logger}),
+		Handler: api.New(parts, api.Options{Proxies: c.Proxies, ReadersElsewhere: !does.hub, EditorsElsewhere: !does.api,
+			JoinRate: c.JoinRate, AddressJoinRate: c.AddressJoinRate, Logger: logger}),
 		// Who dawdles over a request's head is dropped: 10,000 half-open
 		// handshakes cost their sockets and nothing for longer.
 		ReadHeaderTimeout: 5 * time.Second,

@@ -10,14 +10,16 @@ import (
 	"sync"
 	"time"
 
+	"golang.org/x/crypto/acme"
 	"golang.org/x/crypto/acme/autocert"
 )
 
 // tlsFlags have the public listener speak TLS.
 type tlsFlags struct {
-	TLSCert    string   `name:"tls-cert" help:"Certificate chain, in PEM; read anew when it changes." type:"path" placeholder:"FILE"`
-	TLSKey     string   `name:"tls-key" help:"Its private key, in PEM." type:"path" placeholder:"FILE"`
-	ACMEDomain []string `name:"acme-domain" help:"Domains to get certificates for from Let's Encrypt, kept in the data directory; listen on port 443. You agree to its terms." placeholder:"DOMAIN"`
+	TLSCert       string   `name:"tls-cert" help:"Certificate chain, in PEM; read anew when it changes." type:"path" placeholder:"FILE"`
+	TLSKey        string   `name:"tls-key" help:"Its private key, in PEM." type:"path" placeholder:"FILE"`
+	ACMEDomain    []string `name:"acme-domain" help:"Domains to get certificates for from Let's Encrypt, kept in the data directory; listen on port 443. You agree to its terms." placeholder:"DOMAIN"`
+	ACMEDirectory string   `name:"acme-directory" help:"Another ACME service to get them from. You agree to its terms." default:"https://acme-v02.api.letsencrypt.org/directory" placeholder:"URL"`
 }
 
 // tlsConfig is how the public listener speaks TLS; nil if it does not.
@@ -25,16 +27,17 @@ type tlsFlags struct {
 // an ACME service (RFC 8555; Let's Encrypt), by the challenge of RFC 8737,
 // which needs port 443 and nothing else.
 func (f tlsFlags) tlsConfig(st storeFlags, logger *slog.Logger) (*tls.Config, error) {
-	files, acme := f.TLSCert != "" || f.TLSKey != "", len(f.ACMEDomain) > 0
+	files, byACME := f.TLSCert != "" || f.TLSKey != "", len(f.ACMEDomain) > 0
 	switch {
-	case !files && !acme:
+	case !files && !byACME:
 		return nil, nil
-	case files && acme:
+	case files && byACME:
 		return nil, errors.New("--acme-domain gets certificates by itself: leave --tls-cert and --tls-key out")
-	case acme && st.Redis != "":
+	case byACME && st.Redis != "":
 		return nil, errors.New("--acme-domain is for one node, whose data directory keeps the certificates: of many, have the proxy in front end TLS")
-	case acme:
-		m := &autocert.Manager{Prompt: autocert.AcceptTOS, HostPolicy: autocert.HostWhitelist(f.ACMEDomain...), Cache: autocert.DirCache(filepath.Join(st.Data, "acme"))}
+	case byACME:
+		m := &autocert.Manager{Prompt: autocert.AcceptTOS, HostPolicy: autocert.HostWhitelist(f.ACMEDomain...), Cache: autocert.DirCache(filepath.Join(st.Data, "acme")),
+			Client: &acme.Client{DirectoryURL: f.ACMEDirectory, UserAgent: "crier/" + version}}
 		c := m.TLSConfig()
 		c.MinVersion = tls.VersionTLS12
 		return c, nil
