@@ -9,6 +9,8 @@ const patience = 10_000; // ms for a connection to say hello
 const steady = 10_000; // ms after which a connection counts as a good one
 const fellBehind = 4008; // close code: resume by cursor, at once
 const missesPerRung = 2; // failed tries before the next worse transport
+const glance = 1000; // ms between two looks at the clock
+const nap = 10_000; // ms that the clock jumps when the device has slept
 
 /**
  * Live reports { state, transport, retryAt, resumed } to onState:
@@ -60,7 +62,10 @@ export class Live {
     const on = (target, type, f) => target.addEventListener(type, f, { signal: this.#ears.signal });
     on(window, "online", () => this.#networkCame());
     on(window, "offline", () => this.#networkWent());
-    on(document, "visibilitychange", () => document.visibilityState === "visible" && this.#woke());
+    on(document, "visibilitychange", () => {
+      this.#tick = Date.now(); // hidden pages' timers are slow: that was no sleep
+      if (document.visibilityState === "visible") this.#woke();
+    });
     // A page with an open socket is not kept for the back button, so the
     // socket is put down while the page is out of sight and taken up again.
     on(window, "pagehide", () => this.#drop());
@@ -249,12 +254,17 @@ export class Live {
     if (Date.now() - conn.heard > conn.beat + 3000) this.#connect();
   }
 
-  // #watchSleep notices a lid that was closed: the clock has jumped.
+  // #watchSleep notices a lid that was closed: the clock has jumped. The socket
+  // may have died with nobody to say so, so a new one takes over, and a good
+  // one that turns out to be alive is in use until then.
   #watchSleep() {
-    this.#after("sleep", 5000, () => {
-      const jumped = Date.now() - this.#tick > 15_000;
+    this.#after("sleep", glance, () => {
+      const slept = Date.now() - this.#tick > nap && document.visibilityState === "visible";
       this.#tick = Date.now();
-      if (jumped) this.#woke();
+      if (slept) {
+        this.#woke();
+        if (this.#now?.greeted && !this.#next) this.#succeed(this.#home);
+      }
       this.#watchSleep();
     });
   }

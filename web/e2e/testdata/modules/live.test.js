@@ -169,6 +169,28 @@ test("a lost connection is resumed while the log is stale, too", async () => {
 	live.stop();
 });
 
+test("after a sleep the socket is replaced without waiting for it to be missed", async () => {
+	for (const [slept, states] of [
+		[15_000, ["connecting", "live:websocket"]], // perhaps alive: readers see nothing of it
+		[3_600_000, ["connecting", "live:websocket", "connecting", "live:websocket:resumed"]], // missed its beats
+	]) {
+		const {wires, got, states: seen, live} = start();
+		const first = await wires.nth(0);
+		first.message(hello("e.1"));
+		const now = Date.now;
+		try {
+			Date.now = () => now() + slept; // as a clock does when the lid is opened
+			const second = await wires.nth(1); // well before the old one is given up, which takes two beats
+			second.message(hello("e.2"));
+			second.message(entry(2));
+			equal([first.closed, second.closed, got, seen], [true, false, [2], states]);
+		} finally {
+			Date.now = now;
+			live.stop();
+		}
+	}
+});
+
 test("Retry-After is a floor", async () => {
 	const {wires, states, live} = start();
 	const at = Date.now();
