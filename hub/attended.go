@@ -5,8 +5,9 @@ import (
 	"time"
 )
 
-// attended is a client with a goroutine that waits for what it sends: over
-// TLS, on systems without epoll, and on connections that are not the kernel's.
+// attended is a client with a goroutine that waits for what it sends: on
+// systems without epoll, on connections that are not the kernel's, and over TLS
+// without [Parkable].
 // A second goroutine writes what the reader has been sent, and ends when that
 // is done. It is its own wire.
 type attended struct {

@@ -9,10 +9,11 @@
 // entry, reset, beat, drain), encoded once in each form that transports need.
 // A shard is one writing goroutine with its share of the readers. A crowd is
 // the readers who name the same topics, and a group is a shard's part of one. A
-// wire is what takes a reader's bytes. A parked reader (Linux, plain sockets:
-// WebSockets, and event streams over HTTP/1) costs no goroutine: the poller's
-// epoll wakes it when its client has sent something or takes more. An attended
-// reader (TLS, other systems) has a goroutine instead.
+// wire is what takes a reader's bytes. A parked reader (Linux, WebSockets, and
+// event streams over HTTP/1) costs no goroutine: the poller's epoll wakes it
+// when its client has sent something or takes more. Over TLS that goes for
+// connections that came by way of [Parkable]: see sealed. An attended reader
+// (other systems, other connections) has a goroutine instead.
 //
 // # The way of an entry
 //

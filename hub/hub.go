@@ -34,7 +34,7 @@ type Options struct {
 	// one; negative leaves it unbounded.
 	PerAddress int
 	// QueueBytes is how far a reader may be behind, beyond what the kernel
-	// keeps for it. One that a goroutine writes to (TLS, HTTP/2) may be 16
+	// keeps for it. One that a goroutine writes to (HTTP/2) may be 16
 	// times as far for a quarter of a second, which a busy process needs to get
 	// round to all of them. Default 64 KiB.
 	QueueBytes int

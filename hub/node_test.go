@@ -40,13 +40,14 @@ type way struct {
 	name     string
 	portable bool
 	tls      bool
+	parkable bool // TLS that can be parked
 	http2    bool
 }
 
-// ways are all there are: on Linux the first is parked, the others attended.
+// ways are all there are: on Linux the first and the last are parked, the others attended.
 // Every test of sockets runs on each.
 func ways() []way {
-	return []way{{name: "parked"}, {name: "attended", portable: true}, {name: "tls", tls: true}}
+	return []way{{name: "parked"}, {name: "attended", portable: true}, {name: "tls", tls: true}, {name: "sealed", tls: true, parkable: true}}
 }
 
 func onEveryWay(t *testing.T, test func(t *testing.T, w way)) {
@@ -81,6 +82,9 @@ func serveSource(t *testing.T, src hub.Source, log *newstest.Log, w way, o hub.O
 	go func() { done <- h.Run(ctx) }()
 	n := &node{log: log, hub: h, stop: stop, done: done}
 	n.srv = httptest.NewUnstartedServer(http.HandlerFunc(n.serve))
+	if w.parkable {
+		n.srv.Listener = hub.Parkable(n.srv.Listener)
+	}
 	if n.srv.EnableHTTP2 = w.http2; w.tls || w.http2 {
 		n.srv.StartTLS()
 	} else {
@@ -287,7 +291,7 @@ func (n *node) rawDialOffering(t testing.TB, j hub.Join, offer string) (net.Conn
 		t.Fatal(err)
 	}
 	if n.srv.TLS != nil {
-		c = tlsClient(n, c)
+		c = tlsClient(c)
 	}
 	t.Cleanup(func() { _ = c.Close() })
 	req, err := http.NewRequest(http.MethodGet, n.address(j), nil)

@@ -1,6 +1,7 @@
 package hub
 
 import (
+	"crypto/tls"
 	"fmt"
 	"net"
 	"syscall"
@@ -24,22 +25,38 @@ import (
 type parked struct {
 	fd int
 	client
-	key uint64
+	key    uint64
+	sealed *sealed // that this is part of, if it speaks TLS
 }
 
-// park makes a client of nc if it is a plain socket of the kernel's, and
-// returns nil if not. It closes nc then: the descriptor leaves Go's runtime.
+// park makes a client of nc if it is a plain socket of the kernel's, or TLS on
+// one that came by way of [Parkable], and returns nil if not. It closes nc
+// then: the descriptor leaves Go's runtime.
 func (h *Hub) park(nc net.Conn, f form, topics []string, early []byte) (*client, func(), error) {
-	switch nc.(type) {
+	switch nc := nc.(type) {
+	case *tls.Conn:
+		return h.parkSealed(nc, f, topics, early)
 	case *net.TCPConn, *net.UnixConn:
 	default:
 		return nil, nil, nil
 	}
+	fd, err := detach(nc)
+	if err != nil {
+		return nil, nil, err
+	}
+	p := &parked{fd: fd}
+	p.init(h, p, f, topics)
+	return &p.client, func() { p.begin(early) }, nil
+}
+
+// detach takes the socket of nc, which has one, out of Go's runtime, and closes
+// nc.
+func detach(nc net.Conn) (fd int, err error) {
 	raw, err := nc.(syscall.Conn).SyscallConn()
 	if err != nil {
-		return nil, nil, fmt.Errorf("park: %w", err)
+		return -1, fmt.Errorf("park: %w", err)
 	}
-	fd := -1
+	fd = -1
 	if cerr := raw.Control(func(of uintptr) {
 		fd, err = unix.FcntlInt(of, unix.F_DUPFD_CLOEXEC, 0)
 	}); cerr != nil {
@@ -47,11 +64,9 @@ func (h *Hub) park(nc net.Conn, f form, topics []string, early []byte) (*client,
 	}
 	_ = nc.Close() // if fd is there the socket lives on
 	if err != nil {
-		return nil, nil, fmt.Errorf("park: %w", err)
+		return -1, fmt.Errorf("park: %w", err)
 	}
-	p := &parked{fd: fd}
-	p.init(h, p, f, topics)
-	return &p.client, func() { p.begin(early) }, nil
+	return fd, nil
 }
 
 func (p *parked) begin(early []byte) {
@@ -120,6 +135,10 @@ func (p *parked) drain() {
 // ready is called by the poller when there is something to read, room to
 // write or an end. buf is the poller's.
 func (p *parked) ready(happened uint32, buf []byte) {
+	if p.sealed != nil {
+		p.sealed.ready(happened, buf)
+		return
+	}
 	if happened&unix.EPOLLOUT != 0 {
 		p.drain()
 	}
@@ -157,6 +176,9 @@ func (p *parked) close(why Cause) {
 func (h *Hub) tune(nc net.Conn) {
 	if over, ok := nc.(interface{ NetConn() net.Conn }); ok { // TLS
 		nc = over.NetConn()
+	}
+	if s, ok := nc.(*seam); ok {
+		nc = s.TCPConn
 	}
 	c, ok := nc.(*net.TCPConn)
 	if !ok {

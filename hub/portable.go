@@ -14,6 +14,9 @@ func newPoller() (*poller, error) { return &poller{}, nil }
 
 func (*poller) run(context.Context) error { return nil }
 
+// Parkable is ln: nobody is parked.
+func Parkable(ln net.Listener) net.Listener { return ln }
+
 // park parks nobody: all readers are attended.
 func (h *Hub) park(net.Conn, form, []string, []byte) (*client, func(), error) { return nil, nil, nil }
 

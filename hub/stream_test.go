@@ -283,7 +283,7 @@ func (n *node) rawStream(t testing.TB, request string) net.Conn {
 		t.Fatal(err)
 	}
 	if n.srv.TLS != nil {
-		c = tlsClient(n, c)
+		c = tlsClient(c)
 	}
 	t.Cleanup(func() { _ = c.Close() })
 	if err := c.SetReadDeadline(time.Now().Add(soon)); err != nil {

@@ -177,7 +177,7 @@ func (n *node) run(ctx context.Context, started func(context.Context) error) err
 	g.Go(func() error {
 		serve := n.server.Serve
 		if n.server.TLSConfig != nil {
-			serve = func(ln net.Listener) error { return n.server.ServeTLS(ln, "", "") }
+			serve = func(ln net.Listener) error { return n.server.ServeTLS(hub.Parkable(ln), "", "") }
 		}
 		if err := serve(n.ln); !errors.Is(err, http.ErrServerClosed) {
 			return fmt.Errorf("serve: %w", err)

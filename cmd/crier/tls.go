@@ -39,8 +39,7 @@ func (f tlsFlags) tlsConfig(st storeFlags, logger *slog.Logger) (*tls.Config, er
 		m := &autocert.Manager{Prompt: autocert.AcceptTOS, HostPolicy: autocert.HostWhitelist(f.ACMEDomain...), Cache: autocert.DirCache(filepath.Join(st.Data, "acme")),
 			Client: &acme.Client{DirectoryURL: f.ACMEDirectory, UserAgent: "crier/" + version}}
 		c := m.TLSConfig()
-		c.MinVersion = tls.VersionTLS12
-		return c, nil
+		return oneRecord(c), nil
 	case f.TLSCert == "" || f.TLSKey == "":
 		return nil, errors.New("--tls-cert and --tls-key go together")
 	}
@@ -48,7 +47,15 @@ func (f tlsFlags) tlsConfig(st storeFlags, logger *slog.Logger) (*tls.Config, er
 	if _, err := k.get(nil); err != nil {
 		return nil, err
 	}
-	return &tls.Config{MinVersion: tls.VersionTLS12, NextProtos: []string{"h2", "http/1.1"}, GetCertificate: k.get}, nil
+	return oneRecord(&tls.Config{NextProtos: []string{"h2", "http/1.1"}, GetCertificate: k.get}), nil
+}
+
+// oneRecord has a message be one record and so one write(2): crypto/tls would
+// cut the first hundred kilobytes of a connection into packets, for browsers to
+// begin with a page sooner.
+func oneRecord(c *tls.Config) *tls.Config {
+	c.MinVersion, c.DynamicRecordSizingDisabled = tls.VersionTLS12, true
+	return c
 }
 
 // keyPair is a certificate in files that something else renews.
