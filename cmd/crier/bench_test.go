@@ -70,6 +70,7 @@ func TestBenchLive(t *testing.T) {
 // TestBenchStorm has half of the readers lose their connections at once, and
 // some read nothing.
 func TestBenchStorm(t *testing.T) {
+	t.Setenv(asProgram, "1") // those who storm are this program
 	dir := filepath.Join(t.TempDir(), "data")
 	url, _ := service(t, "serve", "--data", dir)
 	key, said, code := command(t, "keys", "create", "--role", "editor", "--name", "Load", "--data", dir)

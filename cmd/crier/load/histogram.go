@@ -42,11 +42,30 @@ func upTo(i int) int64 {
 func (h *Histogram) Add(d time.Duration) {
 	us := d.Microseconds()
 	h.counts[bucket(us)].Add(1)
-	for {
-		most := h.max.Load()
-		if us <= most || h.max.CompareAndSwap(most, us) {
-			return
+	raise(&h.max, us)
+}
+
+// counted is what a histogram has counted, for another process.
+type counted struct {
+	Max    int64
+	Counts map[int]int64 // by bucket
+}
+
+func (h *Histogram) counted() counted {
+	c := counted{h.max.Load(), map[int]int64{}}
+	for i := range h.counts {
+		if n := h.counts[i].Load(); n > 0 {
+			c.Counts[i] = n
 		}
+	}
+	return c
+}
+
+// merge counts what another has counted.
+func (h *Histogram) merge(c counted) {
+	raise(&h.max, c.Max)
+	for i, n := range c.Counts {
+		h.counts[i].Add(n)
 	}
 }
 

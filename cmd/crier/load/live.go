@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/netip"
 	"net/url"
 	"strings"
@@ -17,8 +16,8 @@ import (
 
 // Options are what a run does.
 type Options struct {
-	URL      string        // of the service: scheme and host
-	Host     string        // must repeat the URL's host if that is not loopback
+	URLs     []string      // of the service's nodes: scheme and host; readers go to them in turn, posts to the first
+	Host     string        // must repeat the host of those that are not loopback
 	Key      string        // an editor's
 	Readers  int           // at least 1
 	Rate     float64       // items a second, above 0, at most 500
@@ -29,21 +28,25 @@ type Options struct {
 	Storm    int           // readers who lose their connections in the middle, and come back at once; not with Churn
 	Stalled  int           // other readers who stop reading once they have joined, and are left out of the accounts
 	Settle   time.Duration // the longest wait for what is outstanding at the end
-	Progress io.Writer     // gets a line a second
+	Progress io.Writer     // gets a line a second, about the readers who stay
+	// CrowdProgram is the command that runs Crowd: those who storm are in
+	// processes of their own, so that those who stay are not measured waiting
+	// for them.
+	CrowdProgram []string
+	// Nice is by how much these processes step back for the others, 0 to 19, with
+	// nice(1): on one machine a storm costs its readers as much as the service.
+	Nice int
 }
 
 // maxRate bounds Options.Rate: a service takes a thousand posts a second from
 // one address.
 const maxRate = 500
 
-func (o Options) check() (*url.URL, error) {
-	u, err := url.Parse(o.URL)
-	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || strings.Trim(u.Path, "/") != "" {
-		return nil, fmt.Errorf("%q is not the address of a service: give scheme and host, such as http://127.0.0.1:8080", o.URL)
-	}
+func (o Options) check() ([]*url.URL, error) {
+	nodes, err := nodes(o.URLs, o.Host)
 	switch {
-	case !loopback(u.Hostname()) && o.Host != u.Hostname():
-		return nil, fmt.Errorf("%s is not this machine: to put load on it, repeat its name with --host %s", u.Hostname(), u.Hostname())
+	case err != nil:
+		return nil, err
 	case o.Readers < 1:
 		return nil, errors.New("give at least one reader")
 	case o.Rate <= 0 || o.Rate > maxRate:
@@ -56,10 +59,30 @@ func (o Options) check() (*url.URL, error) {
 		return nil, errors.New("storm and stalled must leave at least one reader")
 	case o.Storm > 0 && o.Churn > 0:
 		return nil, errors.New("give churn or a storm: those who stay are compared with themselves")
+	case o.Nice < 0 || o.Nice > 19:
+		return nil, errors.New("nice goes from 0 to 19")
 	case o.Key == "":
 		return nil, errors.New("posting needs an editor key")
 	}
-	return u, nil
+	return nodes, nil
+}
+
+// nodes are the addresses that may be loaded.
+func nodes(urls []string, host string) (out []*url.URL, err error) {
+	for _, text := range urls {
+		u, err := url.Parse(text)
+		if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || strings.Trim(u.Path, "/") != "" {
+			return nil, fmt.Errorf("%q is not the address of a service: give scheme and host, such as http://127.0.0.1:8080", text)
+		}
+		if !loopback(u.Hostname()) && host != u.Hostname() {
+			return nil, fmt.Errorf("%s is not this machine: to put load on it, repeat its name with --host %s", u.Hostname(), u.Hostname())
+		}
+		out = append(out, u)
+	}
+	if len(out) == 0 {
+		return nil, errors.New("give the address of a service")
+	}
+	return out, nil
 }
 
 func loopback(host string) bool {
@@ -70,42 +93,54 @@ func loopback(host string) bool {
 	return err == nil && a.IsLoopback()
 }
 
-// run is one measurement under way.
+// run is one measurement under way, or the part of one that a crowd has.
 type run struct {
-	o    Options
-	base *url.URL
-	name string // the stories of its items begin with it
+	o     Options
+	nodes []*url.URL
+	name  string // the stories of its items begin with it
 
-	latency, handshakes, last Histogram
+	latency, arrived, handshakes Histogram
 
 	joined, lost, resets, repeated, back atomic.Int64 // readers now; connections that broke; and so on
-	delivered, bytes                     atomic.Int64
+	delivered, bytes, dials              atomic.Int64
 	acknowledged                         atomic.Int32 // items
 
 	storm storm
+	items []outgoing
+}
 
-	mu    sync.Mutex
-	begun []time.Time    // when the sending of each item began
-	left  []atomic.Int32 // readers that have yet to get each item
+// outgoing is an item on its way to the readers.
+type outgoing struct {
+	got     atomic.Int32 // readers who have it
+	slowest atomic.Int64 // until the last of them had it, in microseconds
+}
+
+func newRun(o Options, nodes []*url.URL, name string, items int) *run {
+	r := &run{o: o, nodes: nodes, name: name, items: make([]outgoing, items)}
+	r.storm.slots = make(chan struct{}, atOnce)
+	return r
 }
 
 // Live does a run and returns what was found. It blocks until then, or until
 // ctx ends. Errors: what is wrong with the options, or that no reader could
 // join or no item could be posted.
-func Live(ctx context.Context, o Options) (*Result, error) {
-	base, err := o.check()
+func Live(ctx context.Context, o Options) (_ *Result, err error) {
+	nodes, err := o.check()
 	if err != nil {
 		return nil, err
 	}
-	most := int(o.Rate*o.Duration.Seconds()) + 2
-	r := &run{o: o, base: base, name: "bench-" + strings.ToLower(rand.Text()[:10]) + "-", begun: make([]time.Time, 0, most), left: make([]atomic.Int32, most)}
-	r.storm.slots = make(chan struct{}, atOnce)
+	r := newRun(o, nodes, "bench-"+strings.ToLower(rand.Text()[:10])+"-", int(o.Rate*o.Duration.Seconds())+2)
 	readers, end := context.WithCancel(ctx)
 	defer end()
 	crowd, err := r.gather(readers)
 	if err != nil {
 		return nil, err
 	}
+	others, err := r.startCrowds(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, others.end()) }()
 	var beside sync.WaitGroup
 	defer beside.Wait()
 	defer end()
@@ -115,43 +150,41 @@ func Live(ctx context.Context, o Options) (*Result, error) {
 	posting, stop := context.WithTimeout(ctx, o.Duration)
 	defer stop()
 	beside.Go(func() { r.churn(posting, crowd[r.o.Stalled:]) })
-	beside.Go(func() { r.strike(posting, crowd) })
+	beside.Go(func() { r.strike(posting, readers, others) })
 	began := time.Now()
-	posted, err := r.post(posting)
+	posted, err := r.post(posting, others)
 	took := time.Since(began)
 	stop() // whoever is away then comes back yet
 	if err != nil {
 		return nil, err
 	}
 	r.settle(ctx, crowd[r.o.Stalled:], posted)
+	shares, err := others.finish(posted)
+	if err != nil {
+		return nil, err
+	}
 	end()
 	for _, m := range crowd {
 		<-m.ended
 	}
+	beside.Wait()
+	for _, s := range shares {
+		r.add(s)
+	}
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	return r.result(crowd, posted, took), nil
+	return r.result(posted, took), nil
 }
 
-// gather has all readers join, evenly over the ramp but for those who are to
-// storm: they join after it, at once.
+// gather has all readers who stay join, evenly over the ramp.
 func (r *run) gather(ctx context.Context) ([]*reader, error) {
-	crowd := make([]*reader, r.o.Readers)
-	calm := len(crowd) - r.o.Storm
+	crowd := make([]*reader, r.o.Readers-r.o.Storm)
 	for i := range crowd {
 		crowd[i] = r.newReader(i)
-		crowd[i].stalls, crowd[i].storms = i < r.o.Stalled, i >= calm
+		crowd[i].stalls = i < r.o.Stalled
 	}
-	if err := r.join(ctx, crowd[:calm], r.o.Ramp, make(chan struct{}, 64)); err != nil {
-		return nil, err
-	}
-	began := time.Now()
-	if err := r.join(ctx, crowd[calm:], 0, r.storm.slots); err != nil {
-		return nil, err
-	}
-	r.storm.bare = time.Since(began)
-	return crowd, nil
+	return crowd, r.join(ctx, crowd, r.o.Ramp, make(chan struct{}, 64))
 }
 
 // join has readers join, evenly over the ramp, with as many handshakes under
@@ -222,10 +255,7 @@ func (r *run) progress(ctx context.Context) {
 			return
 		case <-tick.C:
 		}
-		r.mu.Lock()
-		posted := len(r.begun)
-		r.mu.Unlock()
-		_, _ = fmt.Fprintf(r.o.Progress, "%4d s  %d readers  %d posted  %d delivered  p50 %v  p99 %v\n", n, r.joined.Load(), posted,
+		_, _ = fmt.Fprintf(r.o.Progress, "%4d s  %d readers  %d posted  %d delivered  p50 %v  p99 %v\n", n, r.joined.Load(), r.acknowledged.Load(),
 			r.delivered.Load(), r.latency.Quantile(0.5), r.latency.Quantile(0.99)) // a progress line that is lost is no loss
 	}
 }
@@ -239,15 +269,4 @@ func sleepUntil(ctx context.Context, t time.Time) bool {
 	case <-wait.C:
 		return true
 	}
-}
-
-// source is the address that the nth reader connects from: one loopback
-// address has ports for some 28,000 only, and those of connections that broke
-// are not free for a while.
-func (r *run) source(n int) *net.TCPAddr {
-	a, err := netip.ParseAddr(r.base.Hostname())
-	if err != nil || !a.Is4() || !a.IsLoopback() {
-		return nil
-	}
-	return &net.TCPAddr{IP: net.IPv4(127, 0, 0, byte(2+n/5_000))}
 }

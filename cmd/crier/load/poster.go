@@ -17,10 +17,10 @@ import (
 // post posts items at the rate, one by one, until ctx ends, and says how many.
 // One that was begun is seen through: it is repeated, with its key, until the
 // service says what became of it.
-func (r *run) post(ctx context.Context) (posted int, err error) {
+func (r *run) post(ctx context.Context, others *crowds) (posted int, err error) {
 	client := &http.Client{Timeout: 30 * time.Second}
 	began := time.Now()
-	for n := 0; n < len(r.left); n++ {
+	for n := 0; n < len(r.items); n++ {
 		due := began.Add(time.Duration(float64(n) / r.o.Rate * float64(time.Second)))
 		if !sleepUntil(ctx, due) {
 			return n, nil
@@ -29,24 +29,27 @@ func (r *run) post(ctx context.Context) (posted int, err error) {
 			return n, err
 		}
 		r.acknowledged.Store(int32(n + 1))
+		if err := others.tell(signal{Acknowledged: n + 1}); err != nil {
+			return n, err
+		}
 	}
-	return len(r.left), nil
+	return len(r.items), nil
 }
+
+// headline is how that of an item begins; the nanosecond in which its sending
+// began follows.
+const headline = "Exercise of "
 
 // attempts is how often an item is tried.
 const attempts = 10
 
 func (r *run) postOne(ctx context.Context, client *http.Client, n int) error {
 	body, err := json.Marshal(news.Post{
-		Headline: fmt.Sprint("Exercise ", n), Summary: strings.Repeat("x", r.o.Bytes), Story: r.name + strconv.Itoa(n), Drill: true,
+		Headline: headline + strconv.FormatInt(time.Now().UnixNano(), 10), Summary: strings.Repeat("x", r.o.Bytes), Story: r.name + strconv.Itoa(n), Drill: true,
 	})
 	if err != nil {
 		return err
 	}
-	r.left[n].Store(int32(r.o.Readers - r.o.Stalled))
-	r.mu.Lock()
-	r.begun = append(r.begun, time.Now())
-	r.mu.Unlock()
 	for try := 1; ; try++ {
 		again, err := r.send(ctx, client, n, body)
 		if err == nil || !again || try == attempts {
@@ -58,7 +61,7 @@ func (r *run) postOne(ctx context.Context, client *http.Client, n int) error {
 
 // send makes one attempt. again says that it may be repeated.
 func (r *run) send(ctx context.Context, client *http.Client, n int, body []byte) (again bool, err error) {
-	u := *r.base
+	u := *r.nodes[0]
 	u.Path = "/v1/items"
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, u.String(), bytes.NewReader(body))
 	if err != nil {

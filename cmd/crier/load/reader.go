@@ -8,6 +8,7 @@ import (
 	"math/rand/v2"
 	"net"
 	"net/http"
+	"net/netip"
 	"net/url"
 	"strconv"
 	"sync"
@@ -21,6 +22,7 @@ import (
 // cursor when its connection breaks or is cut.
 type reader struct {
 	run    *run
+	node   *url.URL
 	dialer *http.Client
 	storms bool         // its connection breaks in the storm
 	stalls bool         // it reads nothing
@@ -29,6 +31,7 @@ type reader struct {
 
 	mu   sync.Mutex
 	conn *websocket.Conn
+	tcp  *stamped
 
 	cursor string
 	owed   int32 // items acknowledged before it began to come back
@@ -40,20 +43,39 @@ type reader struct {
 const dialTime = 20 * time.Second
 
 func (r *run) newReader(n int) *reader {
-	dial := &net.Dialer{Timeout: dialTime}
-	if from := r.source(n); from != nil {
-		dial.LocalAddr = from
-	}
-	m := &reader{run: r, ended: make(chan struct{})}
-	m.dialer = &http.Client{Transport: &http.Transport{DisableKeepAlives: true, DialContext: func(ctx context.Context, network, addr string) (net.Conn, error) {
-		c, err := dial.DialContext(ctx, network, addr)
-		if t, ok := c.(*net.TCPConn); ok && m.stalls {
-			_ = t.SetReadBuffer(4 << 10) // so that the service soon feels it; the system may give more
-		}
-		return c, err
-	}}}
+	m := &reader{run: r, node: r.nodes[n%len(r.nodes)], ended: make(chan struct{})}
+	m.dialer = &http.Client{Transport: &http.Transport{DisableKeepAlives: true, DialContext: m.connect}}
 	return m
 }
+
+func (m *reader) connect(ctx context.Context, network, addr string) (net.Conn, error) {
+	dial := &net.Dialer{Timeout: dialTime, KeepAlive: -1}
+	if m.loopback() {
+		comeFrom(dial, m.run.source())
+	}
+	c, err := dial.DialContext(ctx, network, addr)
+	t, ok := c.(*net.TCPConn)
+	if err != nil || !ok {
+		return c, err
+	}
+	if m.stalls {
+		_ = t.SetReadBuffer(4 << 10) // so that the service soon feels it; the system may give more
+	}
+	if m.tcp, err = stamp(t); err != nil {
+		return nil, fmt.Errorf("connect: %w", errors.Join(err, t.Close()))
+	}
+	return m.tcp, nil
+}
+
+func (m *reader) loopback() bool {
+	a, err := netip.ParseAddr(m.node.Hostname())
+	return err == nil && a.Is4() && a.IsLoopback()
+}
+
+// source is the address that the next connection comes from. One loopback
+// address has ports for some 28,000, and those of connections that broke are
+// not free for a minute: there are 250 addresses, and they take turns.
+func (r *run) source() net.IP { return net.IPv4(127, 0, 0, byte(2+r.dials.Add(1)%250)) }
 
 // start joins, and reads in the background until ctx ends.
 func (m *reader) start(ctx context.Context) error {
@@ -69,7 +91,7 @@ func (m *reader) start(ctx context.Context) error {
 func (m *reader) dial(ctx context.Context) (*websocket.Conn, error) {
 	ctx, cancel := context.WithTimeout(ctx, dialTime)
 	defer cancel()
-	u := *m.run.base
+	u := *m.node
 	u.Path, u.RawQuery = "/v1/live", url.Values{"topics": {"drill"}, "cursor": {m.cursor}}.Encode()
 	began := time.Now()
 	c, _, err := websocket.Dial(ctx, u.String(), &websocket.DialOptions{HTTPClient: m.dialer}) //nolint:bodyclose // coder/websocket does
@@ -116,7 +138,7 @@ func (m *reader) stay(ctx context.Context, c *websocket.Conn) {
 			m.cut() // ended while dialling
 		}
 		m.run.back.Add(1)
-		m.arrived(time.Now())
+		m.settled(time.Now())
 	}
 }
 
@@ -142,9 +164,9 @@ func (m *reader) again(ctx context.Context) *websocket.Conn {
 	}
 }
 
-// arrived: a reader who was away is back when it is connected and has all that
+// settled: a reader who was away is back when it is connected and has all that
 // had been posted before it began to connect.
-func (m *reader) arrived(now time.Time) {
+func (m *reader) settled(now time.Time) {
 	if m.away && m.next.Load() >= m.owed {
 		m.away, m.back = false, true
 		m.run.storm.back(now)
@@ -166,13 +188,16 @@ func (m *reader) read(ctx context.Context, c *websocket.Conn) error {
 		if _, err := b.ReadFrom(in); err != nil {
 			return err
 		}
-		m.take(b.Bytes(), time.Now())
+		now := time.Now()
+		m.take(b.Bytes(), m.tcp.arrived(now), now)
 	}
 }
 
-// take accounts for a message. Items are known by their story, which has their
-// number; they are posted one by one, so they come in order.
-func (m *reader) take(msg []byte, now time.Time) {
+// take accounts for a message that came to this machine at one time and to the
+// reader at another. Items are known by their story, which has their number,
+// and say when their sending began; they are posted one by one, so they come in
+// order.
+func (m *reader) take(msg []byte, came, now time.Time) {
 	r := m.run
 	r.bytes.Add(int64(len(msg)))
 	if cursor := between(msg, `"cursor":"`, '"'); cursor != nil {
@@ -183,26 +208,32 @@ func (m *reader) take(msg []byte, now time.Time) {
 		return
 	}
 	n, err := strconv.Atoi(string(between(msg, `"story":"`+r.name, '"')))
-	if err != nil {
+	began, err2 := strconv.ParseInt(string(between(msg, `"headline":"`+headline, '"')), 10, 64)
+	if err != nil || err2 != nil || n < 0 || n >= len(r.items) {
 		return // a beat, or another exercise
 	}
 	if n < int(m.next.Load()) {
 		r.repeated.Add(1)
 		return
 	}
+	begun := time.Unix(0, began)
 	r.delivered.Add(1)
 	m.next.Store(int32(n + 1))
-	r.mu.Lock()
-	begun := r.begun[n]
-	r.mu.Unlock()
 	r.latency.Add(now.Sub(begun))
-	if r.left[n].Add(-1) == 0 {
-		r.last.Add(now.Sub(begun))
-	}
+	r.arrived.Add(came.Sub(begun))
+	r.items[n].got.Add(1)
+	raise(&r.items[n].slowest, now.Sub(begun).Microseconds())
 	if m.storms {
-		m.arrived(now)
+		m.settled(now)
 	} else {
-		r.storm.count(begun, now)
+		r.storm.count(begun, came, now)
+	}
+}
+
+// raise makes most at least n.
+func raise(most *atomic.Int64, n int64) {
+	for old := most.Load(); n > old && !most.CompareAndSwap(old, n); {
+		old = most.Load()
 	}
 }
 

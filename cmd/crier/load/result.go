@@ -23,6 +23,7 @@ type Result struct {
 	Bytes      int64   `json:"message_bytes"`
 
 	Latency   Times        `json:"latency_ms"`     // of a delivery
+	Arrived   Times        `json:"arrived_ms"`     // of a delivery, until this machine's kernel had it
 	Last      Times        `json:"last_reader_ms"` // until an item was out
 	Handshake Times        `json:"handshake_ms"`
 	Histogram [][2]float64 `json:"latency_histogram"` // up to ms, deliveries
@@ -33,6 +34,10 @@ type Result struct {
 	StormAway int64   `json:"storm_away,omitempty"`      // readers who were not back when the run ended
 	Before    Times   `json:"stayed_before_ms,omitzero"` // deliveries to those who stayed, until the storm
 	During    Times   `json:"stayed_during_ms,omitzero"` // and while it lasted
+	// The same until this machine's kernel had them: without what the load
+	// generator took to read them.
+	BeforeArrived Times `json:"stayed_before_arrived_ms,omitzero"`
+	DuringArrived Times `json:"stayed_during_arrived_ms,omitzero"`
 }
 
 // Times are quantiles in milliseconds.
@@ -49,17 +54,25 @@ func (h *Histogram) times() Times {
 
 func ms(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
 
-func (r *run) result(crowd []*reader, posted int, took time.Duration) *Result {
+func (r *run) result(posted int, took time.Duration) *Result {
 	res := &Result{
-		Readers: len(crowd) - r.o.Stalled, Stalled: r.o.Stalled, Seconds: took.Seconds(), Posted: posted, Rate: float64(posted) / took.Seconds(),
+		Readers: r.o.Readers - r.o.Stalled, Stalled: r.o.Stalled, Seconds: took.Seconds(), Posted: posted, Rate: float64(posted) / took.Seconds(),
 		Deliveries: r.delivered.Load(), Repeated: r.repeated.Load(), Resets: r.resets.Load(), Lost: r.lost.Load(), Back: r.back.Load(),
-		Bytes: r.bytes.Load(), Latency: r.latency.times(), Last: r.last.times(), Handshake: r.handshakes.times(),
+		Bytes: r.bytes.Load(), Latency: r.latency.times(), Arrived: r.arrived.times(), Handshake: r.handshakes.times(),
 	}
 	res.Missing = int64(posted)*int64(res.Readers) - res.Deliveries
+	var last Histogram
+	for i := range r.items {
+		if it := &r.items[i]; int(it.got.Load()) == res.Readers {
+			last.Add(time.Duration(it.slowest.Load()) * time.Microsecond)
+		}
+	}
+	res.Last = last.times()
 	if s := &r.storm; r.o.Storm > 0 {
 		res.Storm, res.StormAway = r.o.Storm, s.away.Load()
 		res.StormBack, res.StormBare = ms(s.took()), ms(s.bare)
 		res.Before, res.During = s.before.times(), s.during.times()
+		res.BeforeArrived, res.DuringArrived = s.beforeArrived.times(), s.duringArrived.times()
 	}
 	for _, b := range r.latency.Buckets() {
 		res.Histogram = append(res.Histogram, [2]float64{ms(b.UpTo), float64(b.Count)})
@@ -83,7 +96,10 @@ func (r *Result) Print(w io.Writer) error {
 	for _, line := range []struct {
 		name string
 		t    Times
-	}{{"delivery", r.Latency}, {"last reader of an item", r.Last}, {"handshake", r.Handshake}, {"stayed, before storm", r.Before}, {"stayed, during it", r.During}} {
+	}{
+		{"delivery", r.Latency}, {"  come to this machine", r.Arrived}, {"last reader of an item", r.Last}, {"handshake", r.Handshake},
+		{"stayed, before storm", r.Before}, {"  come to this machine", r.BeforeArrived}, {"stayed, during it", r.During}, {"  come to this machine", r.DuringArrived},
+	} {
 		if line.t == (Times{}) {
 			continue // it was not measured
 		}
