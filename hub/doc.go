@@ -41,6 +41,10 @@
 //	1013  the log could not be read to resume; try again
 //	4008  more than QueueBytes behind; reconnect with the last cursor
 //
+// Readers who come give way to entries (way.go): few handshakes are at work at a
+// time, none begins while a broadcast is being written, and the connections
+// behind them wait in the kernel if the server accepts from [Hub.Listener].
+//
 // A reader whose network is gone is found by what it is sent: every beat there
 // is something, and what is not acknowledged for as long again ends the
 // connection (Linux; elsewhere when the system or a write gives up).
@@ -74,6 +78,8 @@
 //     and one write, what it has sent by one control frame, what is replayed
 //     by Replay, the topics counted by name by those that were named first.
 //  7. What a reader does not want costs nothing: no look at it, and no bytes.
+//  8. A handshake is only ever kept waiting by work for the processor, never by
+//     another client's network.
 //
 // # Which readers want an entry
 //
@@ -91,6 +97,6 @@
 // only joiners and those of attended readers and of HTTP/2's event streams wait
 // for a client. Locks are held for computing and non-blocking system calls
 // only, and are taken in this order: Hub.order, resets.mu, Hub.mu; resets.mu,
-// packer.mu; reader.mu, poller.mu. The locks of the door, of the audience and
-// of a shard's newcomers are taken alone.
+// packer.mu; reader.mu, poller.mu; Hub.order, way.mu. The locks of the door, of
+// the audience and of a shard's newcomers are taken alone.
 package hub

@@ -45,6 +45,7 @@ func (h *Hub) broadcast(ctx context.Context, m *message) error {
 	for _, s := range h.shards {
 		select {
 		case s.line <- m:
+			h.way.take()
 		case <-ctx.Done():
 			return ctx.Err()
 		}
@@ -74,6 +75,7 @@ func (s *shard) run(ctx context.Context) error {
 		}
 		s.keepHouse()
 		s.send(batch)
+		s.hub.way.leave(len(batch))
 		clear(batch) // it must not keep old messages alive
 	}
 }

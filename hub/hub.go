@@ -143,6 +143,7 @@ type Hub struct {
 	next     atomic.Uint64 // the shard that gets the next reader
 	reads    chan struct{} // a token for each read of the log by a joiner
 	door     door
+	way      way
 	tally    tally
 	pulse    pulse
 	audience audience
@@ -169,6 +170,7 @@ func New(src Source, o Options) (*Hub, error) {
 	}
 	h := &Hub{src: src, o: o, born: time.Now(), patience: max(o.Beat, 10*time.Second), ready: make(chan struct{}), reads: make(chan struct{}, 8)}
 	h.door.init(o.MaxReaders, o.PerAddress)
+	h.way.init(runtime.GOMAXPROCS(0))
 	h.audience.init(o.Topics)
 	h.pulse.again = make(chan struct{}, 1)
 	h.recent.init(o.Recent)

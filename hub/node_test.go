@@ -82,6 +82,7 @@ func serveSource(t *testing.T, src hub.Source, log *newstest.Log, w way, o hub.O
 	go func() { done <- h.Run(ctx) }()
 	n := &node{log: log, hub: h, stop: stop, done: done}
 	n.srv = httptest.NewUnstartedServer(http.HandlerFunc(n.serve))
+	n.srv.Listener = h.Listener(n.srv.Listener)
 	if w.parkable {
 		n.srv.Listener = hub.Parkable(n.srv.Listener)
 	}

@@ -69,6 +69,27 @@ func TestSlowReader(t *testing.T) {
 	})
 }
 
+// TestSlowJoiners: those who do not take what they had missed keep nobody else
+// from coming, however many they are.
+func TestSlowJoiners(t *testing.T) {
+	onEveryWay(t, func(t *testing.T, w way) {
+		n := serve(t, nil, w, hub.Options{SendBuffer: 8 << 10, DrainWindow: -1})
+		text := strings.Repeat("lorem ipsum ", 80)
+		for range 800 {
+			postLong(t, n.log, text)
+		}
+		until(t, "the hub to be at 800", func() bool { return n.hub.Stats().Head.Offset == 800 })
+		for range 40 {
+			slow, r := n.rawDial(t, hub.Join{Cursor: at(t, n.log, 1)})
+			defer func() { _ = slow.Close() }()
+			if _, err := readFrame(r); err != nil {
+				t.Fatal(err)
+			}
+		}
+		n.dial(t, hub.Join{}).expect("hello 800")
+	})
+}
+
 // readEntries reads entries, which must follow after, until the close frame,
 // which must be 4008. It returns the last cursor.
 func readEntries(t *testing.T, r *bufio.Reader, after uint64) (last news.Cursor) {

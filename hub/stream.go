@@ -41,9 +41,21 @@ func (h *Hub) EventStream(w http.ResponseWriter, req *http.Request, j Join) erro
 // ownStream takes the connection over, or reports that it is not to be had:
 // then nothing has changed.
 func (h *Hub) ownStream(w http.ResponseWriter, req *http.Request, j Join) bool {
+	h.way.enter()
+	c, p, ok := h.takeOver(w, j)
+	h.way.exit()
+	if c != nil {
+		h.bring(req.Context(), &c.reader, p, c.flush)
+	}
+	return ok
+}
+
+// takeOver makes the connection of w a reader's and greets it. It is nil if
+// that failed. It does not wait.
+func (h *Hub) takeOver(w http.ResponseWriter, j Join) (_ *client, _ place, ok bool) {
 	nc, brw, err := http.NewResponseController(w).Hijack()
 	if err != nil {
-		return false
+		return nil, place{}, false
 	}
 	early, _ := brw.Peek(brw.Reader.Buffered()) // what came with the request, if anything
 	c, begin, err := h.attach(nc, events, j.Topics, bytes.Clone(early))
@@ -51,14 +63,13 @@ func (h *Hub) ownStream(w http.ResponseWriter, req *http.Request, j Join) bool {
 		_ = nc.Close() // there is no way left to answer
 		h.door.leave(homeOf(j.Address))
 		h.o.Logger.Error("an event stream could not be begun", "error", err)
-		return true
+		return nil, place{}, true
 	}
 	c.home = homeOf(j.Address)
 	p := h.start(j.Cursor)
 	c.push(append(streamHead(w.Header()), encodeHello(p.cursor, h.o.Beat)[events]...)) // one packet
 	begin()
-	h.bring(req.Context(), &c.reader, p, c.flush)
-	return true
+	return c, p, true
 }
 
 // streamHead is the head of an answer that ends with its connection, which

@@ -35,6 +35,19 @@ func (h *Hub) WebSocket(w http.ResponseWriter, req *http.Request, j Join) error 
 	if err := h.admit(where); err != nil {
 		return err
 	}
+	h.way.enter()
+	c, p, err := h.shake(w, req, j)
+	h.way.exit()
+	if err != nil {
+		h.door.leave(where)
+		return err
+	}
+	h.bring(req.Context(), &c.reader, p, c.flush)
+	return nil
+}
+
+// shake makes the client of req one of ours and greets it. It does not wait.
+func (h *Hub) shake(w http.ResponseWriter, req *http.Request, j Join) (*client, place, error) {
 	hs := &handshake{w: w, hub: h, join: j}
 	o := acceptOptions()
 	if h.o.Plain {
@@ -42,17 +55,15 @@ func (h *Hub) WebSocket(w http.ResponseWriter, req *http.Request, j Join) error 
 	}
 	ws, err := websocket.Accept(hs, req, o)
 	if err != nil {
-		h.door.leave(where)
-		return hs.refusal(err)
+		return nil, place{}, hs.refusal(err)
 	}
 	c := hs.end.client
-	c.home = where
+	c.home = homeOf(j.Address)
 	hs.end.letGo(ws)
 	p := h.start(j.Cursor)
 	c.push(append(hs.answer, encodeHello(p.cursor, h.o.Beat)[frames]...)) // one packet
 	hs.begin()
-	h.bring(req.Context(), &c.reader, p, c.flush)
-	return nil
+	return c, p, nil
 }
 
 // handshake is the http.ResponseWriter that coder/websocket gets: it keeps an

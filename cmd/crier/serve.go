@@ -175,11 +175,14 @@ func (n *node) run(ctx context.Context, started func(context.Context) error) err
 	g.Go(func() error { return n.alerts.Run(ctx) })
 	g.Go(func() error { return n.leader.Run(ctx) })
 	g.Go(func() error {
-		serve := n.server.Serve
+		serve, ln := n.server.Serve, n.ln
+		if n.hub != nil {
+			ln = n.hub.Listener(ln)
+		}
 		if n.server.TLSConfig != nil {
 			serve = func(ln net.Listener) error { return n.server.ServeTLS(hub.Parkable(ln), "", "") }
 		}
-		if err := serve(n.ln); !errors.Is(err, http.ErrServerClosed) {
+		if err := serve(ln); !errors.Is(err, http.ErrServerClosed) {
 			return fmt.Errorf("serve: %w", err)
 		}
 		return nil

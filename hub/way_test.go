@@ -1,0 +1,112 @@
+package hub
+
+import (
+	"net"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// TestWay: those who come wait for a broadcast, at most a turn, and do not wait
+// for the next before another one is over.
+func TestWay(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var w way
+		w.init(1)
+		waits := func(want time.Duration) {
+			t.Helper()
+			start := time.Now()
+			if w.give(); time.Since(start) != want {
+				t.Errorf("gave way for %v, want %v", time.Since(start), want)
+			}
+		}
+		waits(0)
+		w.take()
+		w.take()
+		go func() {
+			time.Sleep(turn / 5)
+			w.leave(1) // one shard of two is done
+			time.Sleep(turn / 5)
+			w.leave(1)
+		}()
+		waits(2 * turn / 5)
+		waits(0)
+		w.take() // and it does not end
+		var others []time.Duration
+		start := time.Now()
+		for range 2 {
+			go func() {
+				w.give()
+				others = append(others, time.Since(start))
+			}()
+		}
+		waits(turn)
+		synctest.Wait()
+		if len(others) != 2 || others[0] != turn || others[1] != turn {
+			t.Errorf("others gave way for %v", others)
+		}
+		waits(0)
+		time.Sleep(turn - 1)
+		waits(0)
+		time.Sleep(1)
+		waits(turn)
+		w.leave(1)
+		waits(0)
+	})
+}
+
+// TestPlaces: as many are at work as there are places, in the order they came.
+func TestPlaces(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var w way
+		w.init(2)
+		var in []int
+		for i := range 5 {
+			go func() {
+				w.enter()
+				in = append(in, i)
+			}()
+			synctest.Wait()
+		}
+		for n := 2; n <= 5; n++ {
+			if len(in) != n || in[n-1] != n-1 {
+				t.Fatalf("%v have entered, want the first %d", in, n)
+			}
+			w.exit()
+			synctest.Wait()
+		}
+	})
+}
+
+// TestListenerGivesWay: no connection is accepted while a broadcast is being
+// written.
+func TestListenerGivesWay(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h, err := New(nil, Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		come := make(chan net.Conn, 1)
+		ln := h.Listener(&queue{come: come})
+		come <- nil
+		h.way.take()
+		accepted := make(chan time.Time, 1)
+		go func() {
+			_, _ = ln.Accept()
+			accepted <- time.Now()
+		}()
+		time.Sleep(turn / 2)
+		h.way.leave(1)
+		if at, now := <-accepted, time.Now(); at != now {
+			t.Errorf("accepted %v before the broadcast was over", now.Sub(at))
+		}
+	})
+}
+
+// queue is a listener with connections that have come.
+type queue struct {
+	net.Listener
+	come chan net.Conn
+}
+
+func (q *queue) Accept() (net.Conn, error) { return <-q.come, nil }
