@@ -33,10 +33,10 @@ func BenchmarkFilters(b *testing.B) {
 		return one(i)
 	}
 	houses := []*house{
-		g.house(b, "all", readers, none, item(b, 1, names...)),
-		g.house(b, "of20", readers, one, item(b, 1, names...)),    // all want it, by 20 topics
-		g.house(b, "3of20", readers, three, item(b, 1, names[0])), // 3 in 20 want it
-		g.house(b, "10of50000", readers, few, item(b, 1, "rare")), // ten want it
+		g.house(b, "all", readers, none, item(b, 1, names[:16]...)),
+		g.house(b, "of20", readers, one, item(b, 1, names[:16]...)), // 16 in 20 want it
+		g.house(b, "3of20", readers, three, item(b, 1, names[0])),   // 3 in 20 want it
+		g.house(b, "10of50000", readers, few, item(b, 1, "rare")),   // ten want it
 		g.house(b, "10alone", 10, func(int) []string { return []string{"rare"} }, item(b, 1, "rare")),
 	}
 	for i := 0; b.Loop(); i++ {

@@ -24,7 +24,7 @@ import (
 func BenchmarkFirstWrite(b *testing.B) {
 	const readers = 2000
 	l := &belled{Log: newstest.New(), bell: make(chan news.Hint, 1)}
-	h, err := New(l, Options{DrainWindow: -1})
+	h, err := New(l, Options{DrainWindow: -1, Beat: time.Hour}) // a beat would be taken for an entry
 	if err != nil {
 		b.Fatal(err)
 	}
