@@ -53,6 +53,8 @@ func TestBenchLive(t *testing.T) {
 	}{
 		{[]string{"--readers", "5", "--storm", "3", "--stalled", "2"}, "at least one reader"},
 		{[]string{"--storm", "3", "--churn", "1"}, "churn or a storm"},
+		{[]string{"--nice", "20"}, "0 to 19"},
+		{[]string{"--url", url, "--url", "https://news.example"}, "--host news.example"},
 		{[]string{"--url", "https://news.example"}, "--host news.example"},
 		{[]string{"--url", "https://news.example", "--host", "other.example"}, "--host news.example"},
 		{[]string{"--url", "ws://127.0.0.1"}, "scheme and host"},
@@ -89,13 +91,16 @@ func TestBenchStorm(t *testing.T) {
 	if r.Readers != 60 || r.Stalled != 5 || r.Missing != 0 || r.Repeated != 0 || r.Deliveries != int64(60*r.Posted) {
 		t.Errorf("the accounts do not close: %+v", r)
 	}
+	if r.DuringArrived.P99 > r.During.P99 || r.BeforeArrived.P99 <= 0 || r.BeforeArrived.P99 > r.Before.P99 || r.Arrived.P50 <= 0 || r.Arrived.P50 > r.Latency.P50 {
+		t.Errorf("messages were read before they came: %+v", r)
+	}
 	if r.Storm != 30 || r.Back != 30 || r.StormAway != 0 || r.Lost != 0 || r.Resets != 0 {
 		t.Errorf("%d came back of a storm of %d, %d are away; %d were lost otherwise, %d resets", r.Back, r.Storm, r.StormAway, r.Lost, r.Resets)
 	}
 	if r.StormBack <= 0 || r.StormBack > 2000 || r.StormBare <= 0 || r.Before.P99 <= 0 || r.Before.P99 > r.Latency.Max {
 		t.Errorf("the times are not whole: %+v", r)
 	}
-	stdout, said, code = command(t, append(args, "--duration", "500ms")...)
+	stdout, said, code = command(t, append(args, "--duration", "500ms", "--nice", "10")...)
 	if code != 0 || !strings.Contains(stdout, "storm of 30: back after ") || !strings.Contains(stdout, "\n5 more readers") || !strings.Contains(stdout, "\nstayed, before storm") {
 		t.Errorf("for people: %d %s %s", code, stdout, said)
 	}

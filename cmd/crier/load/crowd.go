@@ -47,6 +47,8 @@ type answer struct {
 type share struct {
 	Delivered, Repeated, Resets, Lost, Back, Bytes, Away int64
 
+	Over time.Time `json:",omitzero"` // when the last was back, if all were
+
 	Latency, Arrived, Handshakes counted
 
 	Got     []int32 // by item, as in outgoing
@@ -142,6 +144,9 @@ func (r *run) share(items int) *share {
 		Bytes: r.bytes.Load(), Away: r.storm.away.Load(),
 		Latency: r.latency.counted(), Arrived: r.arrived.counted(), Handshakes: r.handshakes.counted(),
 	}
+	if over := r.storm.over.Load(); over != nil {
+		s.Over = *over
+	}
 	for i := range r.items[:items] {
 		s.Got = append(s.Got, r.items[i].got.Load())
 		s.Slowest = append(s.Slowest, r.items[i].slowest.Load())
@@ -158,6 +163,9 @@ func (r *run) add(s *share) {
 	r.back.Add(s.Back)
 	r.bytes.Add(s.Bytes)
 	r.storm.away.Add(s.Away)
+	if over := r.storm.over.Load(); !s.Over.IsZero() && (over == nil || s.Over.After(*over)) {
+		r.storm.over.Store(&s.Over)
+	}
 	r.latency.merge(s.Latency)
 	r.arrived.merge(s.Arrived)
 	r.handshakes.merge(s.Handshakes)

@@ -77,7 +77,7 @@ func (s *storm) count(begun, came, now time.Time) {
 // took is how long it was until the last reader was back, 0 if one is not.
 func (s *storm) took() time.Duration {
 	broke, over := s.broke.Load(), s.over.Load()
-	if broke == nil || over == nil {
+	if broke == nil || over == nil || s.away.Load() > 0 {
 		return 0
 	}
 	return over.Sub(*broke)
