@@ -151,7 +151,7 @@ func hubHandler(b *testing.B, o Options) (http.HandlerFunc, func() int) {
 }
 
 // runHub runs a hub that follows l.
-func runHub(b *testing.B, o Options, l *newstest.Log) *Hub {
+func runHub(b *testing.B, o Options, l Source) *Hub {
 	b.Helper()
 	o.DrainWindow = -1
 	h, err := New(l, o)

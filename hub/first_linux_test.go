@@ -1,7 +1,6 @@
 package hub
 
 import (
-	"context"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -24,15 +23,7 @@ import (
 func BenchmarkFirstWrite(b *testing.B) {
 	const readers = 2000
 	l := &belled{Log: newstest.New(), bell: make(chan news.Hint, 1)}
-	h, err := New(l, Options{DrainWindow: -1, Beat: time.Hour}) // a beat would be taken for an entry
-	if err != nil {
-		b.Fatal(err)
-	}
-	ctx, stop := context.WithCancel(context.Background())
-	done := make(chan error, 1)
-	go func() { done <- h.Run(ctx) }()
-	defer func() { stop(); <-done }()
-	<-h.Ready()
+	h := runHub(b, Options{Beat: time.Hour}, l) // a beat would be taken for an entry
 	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if err := join(h, w, r); err != nil {
 			b.Error(err)

@@ -48,7 +48,7 @@ func TestWay(t *testing.T) {
 		waits(0)
 		time.Sleep(turn - 1)
 		waits(0)
-		time.Sleep(1)
+		time.Sleep(time.Nanosecond)
 		waits(turn)
 		w.leave(1)
 		waits(0)
