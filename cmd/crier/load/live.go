@@ -217,15 +217,9 @@ func (r *run) churn(ctx context.Context, crowd []*reader) {
 	if r.o.Churn == 0 {
 		return
 	}
-	tick := time.NewTicker(time.Duration(float64(time.Second) / r.o.Churn))
-	defer tick.Stop()
-	for i := 0; ; i = (i + 1) % len(crowd) {
-		select {
-		case <-ctx.Done():
-			return
-		case <-tick.C:
-			crowd[i].cut()
-		}
+	began := time.Now()
+	for n := 0; sleepUntil(ctx, began.Add(time.Duration(float64(n)/r.o.Churn*float64(time.Second)))); n++ {
+		crowd[n%len(crowd)].cut()
 	}
 }
 
