@@ -32,18 +32,19 @@ func TestWay(t *testing.T) {
 		waits(2 * turn / 5)
 		waits(0)
 		w.take() // and it does not end
-		var others []time.Duration
+		others := make(chan time.Duration, 2)
 		start := time.Now()
 		for range 2 {
 			go func() {
 				w.give()
-				others = append(others, time.Since(start))
+				others <- time.Since(start)
 			}()
 		}
 		waits(turn)
-		synctest.Wait()
-		if len(others) != 2 || others[0] != turn || others[1] != turn {
-			t.Errorf("others gave way for %v", others)
+		for range cap(others) {
+			if d := <-others; d != turn {
+				t.Errorf("another gave way for %v", d)
+			}
 		}
 		waits(0)
 		time.Sleep(turn - 1)
@@ -60,17 +61,20 @@ func TestPlaces(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var w way
 		w.init(2)
-		var in []int
+		in := make(chan int, 5)
 		for i := range 5 {
 			go func() {
 				w.enter()
-				in = append(in, i)
+				in <- i
 			}()
 			synctest.Wait()
 		}
-		for n := 2; n <= 5; n++ {
-			if len(in) != n || in[n-1] != n-1 {
-				t.Fatalf("%v have entered, want the first %d", in, n)
+		if len(in) != 2 {
+			t.Fatalf("%d have entered, want 2", len(in))
+		}
+		for i := range 5 {
+			if got := <-in; got != i {
+				t.Errorf("%d has entered, want %d", got, i)
 			}
 			w.exit()
 			synctest.Wait()
