@@ -92,8 +92,9 @@ type Campaign struct {
 	Standing           int64 // subscriptions that stood when it opened
 	Cancelled          bool
 	Tally              push.Tally
-	Displayed, Clicked int64   // receipts, as they were counted
-	Ranges             []Range // that are not done, by Low
+	Displayed, Clicked int64         // receipts, as they were counted
+	DisplayedAt        map[int]int64 // see push.Tenth
+	Ranges             []Range       // that are not done, by Low
 }
 
 // Range is a part of a campaign that is not done.

@@ -20,9 +20,13 @@ const (
 	refusedMin = 10 // answers of 401 or 403 among those
 )
 
-// Alarm says that removals are stopped, and why.
+// CanaryService is the service of the alarm that the canary raises. It says
+// nothing of subscriptions, so it stops no removals.
+const CanaryService = "canary"
+
+// Alarm says that removals are stopped, or the canary has failed, and why.
 type Alarm struct {
-	Service string    `json:"service"` // the push service: a domain, or host:port as the operator named it
+	Service string    `json:"service"` // the push service: a domain, host:port as the operator named it, or CanaryService
 	Problem string    `json:"problem"`
 	Since   time.Time `json:"since"`
 }
@@ -121,11 +125,12 @@ func (g *guard) heard(service string, o outcome) {
 	}
 }
 
-// mayRemove reports whether no alarm stands.
+// mayRemove reports whether no alarm of a push service stands.
 func (g *guard) mayRemove() bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	return len(g.alarms) == 0
+	_, canary := g.alarms[CanaryService]
+	return len(g.alarms) == 0 || canary && len(g.alarms) == 1
 }
 
 func (g *guard) standing() []Alarm {

@@ -72,6 +72,15 @@ func (s *Service) open(ctx context.Context, epoch string, entries []news.Entry) 
 		cs = append(cs, c)
 	}
 	upto := news.Cursor{Epoch: epoch, Offset: entries[len(entries)-1].Offset}
+	if cs != nil {
+		standing, err := s.store.CountSubscriptions(ctx)
+		if err != nil {
+			return err
+		}
+		for i := range cs {
+			cs[i].Sample = sampleOf(standing)
+		}
+	}
 	if err := s.store.OpenCampaigns(ctx, upto, cs); err != nil {
 		return err
 	}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -18,7 +19,23 @@ const maxEndpoint = 2048
 // Hosts says which push services we send to: the browser vendors' and those
 // the operator named. The zero value knows the vendors' only.
 type Hosts struct {
-	named map[string]bool // by host:port, in lower case
+	named  map[string]bool // by host:port, in lower case
+	byName map[string]bool // of these, those that campaigns count by name
+}
+
+// vendors are the push services of browser vendors, as their pace is learned
+// and their notifications are counted.
+func vendors() []string {
+	return []string{"fcm.googleapis.com", "updates.push.services.mozilla.com", "push.apple.com", "notify.windows.com"}
+}
+
+// counted is the name under which campaigns count a push service: its own, if
+// it is a vendor's or among the first that the operator named.
+func (h Hosts) counted(service string) string {
+	if h.byName[service] || slices.Contains(vendors(), service) {
+		return service
+	}
+	return OtherServices
 }
 
 // ParseHosts reads the operator's further hosts, each HOST or HOST:PORT. A
@@ -26,17 +43,23 @@ type Hosts struct {
 // is named here may be reached over plain http or at an address that is not
 // public.
 func ParseHosts(named []string) (Hosts, error) {
-	h := Hosts{named: map[string]bool{}}
+	h := Hosts{named: map[string]bool{}, byName: map[string]bool{}}
 	for _, entry := range named {
 		host, port, err := splitNamed(strings.ToLower(strings.TrimSpace(entry)))
 		if err != nil {
 			return Hosts{}, fmt.Errorf("alert host %.80q: %w", entry, err)
 		}
+		ports := []string{port}
 		if port == "" {
-			h.named[net.JoinHostPort(host, "443")] = true
-			port = "80"
+			ports = []string{"443", "80"}
 		}
-		h.named[net.JoinHostPort(host, port)] = true
+		for _, port := range ports {
+			addr := net.JoinHostPort(host, port)
+			h.named[addr] = true
+			if len(h.byName)+len(vendors()) < MaxServices {
+				h.byName[addr] = true
+			}
+		}
 	}
 	return h, nil
 }

@@ -48,14 +48,16 @@ func (t *task) keep(p *page) {
 // addLate adds to the progress what became of deliveries that were late.
 func (t *task) addLate(out *Progress) {
 	var still []*page
+	by := map[string]*Tally{}
 	for _, p := range t.late {
-		if p.countLate(out, t.guard.mayRemove()) {
+		if p.countLate(out, by, t.guard.mayRemove()) {
 			t.pages.leave(p)
 		} else {
 			still = append(still, p)
 		}
 	}
 	t.late = still
+	out.Tally.Add(sumOf(by))
 }
 
 // awaitLate waits until every delivery has its answer, at most the time of a

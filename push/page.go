@@ -17,13 +17,14 @@ type page struct {
 	topic      string
 	urgency    string
 
-	results []outcome
-	settled []atomic.Bool
-	pending atomic.Int64
-	done    chan struct{} // closed with the last result
-	queued  atomic.Int64
-	handed  chan struct{} // closed when none waits for an origin any more
-	late    []int         // those that the worker went on without
+	services []string // under which each is counted; "" where it is not
+	results  []outcome
+	settled  []atomic.Bool
+	pending  atomic.Int64
+	done     chan struct{} // closed with the last result
+	queued   atomic.Int64
+	handed   chan struct{} // closed when none waits for an origin any more
+	late     []int         // those that the worker went on without
 
 	recalled bool        // guarded by the network's mutex
 	yield    atomic.Bool // a campaign of a higher lane has been opened
@@ -66,12 +67,14 @@ func (p *page) text(v Voice) []byte {
 // the time until, should we not live to say more.
 func (p *page) count(voices []Voice, remove bool, until time.Time) Progress {
 	var out Progress
+	by := map[string]*Tally{}
 	for i, d := range p.deliveries {
 		if voices[i] == Unwanted && d.Attempts == 0 {
 			continue
 		}
+		t := p.tallyOf(by, i)
 		if d.Attempts == 0 {
-			out.Tally.Audience++
+			t.Audience++
 		} else {
 			out.Settled = append(out.Settled, d.Subscription.ID)
 		}
@@ -80,28 +83,38 @@ func (p *page) count(voices []Voice, remove bool, until time.Time) Progress {
 			out.Retries = append(out.Retries, Retry{ID: d.Subscription.ID, Attempts: max(d.Attempts, 1), Due: until})
 			continue
 		}
-		p.countOne(&out, d, p.results[i], remove)
+		p.countOne(&out, t, d, p.results[i], remove)
 	}
+	out.Tally = sumOf(by)
 	return out
 }
 
-// countLate adds what became meanwhile of those that were late, and reports
-// whether none is any more.
-func (p *page) countLate(out *Progress, remove bool) (over bool) {
+// tallyOf is the tally of the service that the delivery goes through.
+func (p *page) tallyOf(by map[string]*Tally, i int) *Tally {
+	t := by[p.services[i]]
+	if t == nil {
+		t = &Tally{}
+		by[p.services[i]] = t
+	}
+	return t
+}
+
+// countLate adds what became meanwhile of those that were late, the counts by
+// service, and reports whether none is any more.
+func (p *page) countLate(out *Progress, by map[string]*Tally, remove bool) (over bool) {
 	p.late = slices.DeleteFunc(p.late, func(i int) bool {
 		if !p.settled[i].Load() {
 			return false
 		}
 		d := p.deliveries[i]
 		out.Settled = append(out.Settled, d.Subscription.ID)
-		p.countOne(out, d, p.results[i], remove)
+		p.countOne(out, p.tallyOf(by, i), d, p.results[i], remove)
 		return true
 	})
 	return len(p.late) == 0
 }
 
-func (p *page) countOne(out *Progress, d Delivery, r outcome, remove bool) {
-	t := &out.Tally
+func (p *page) countOne(out *Progress, t *Tally, d Delivery, r outcome, remove bool) {
 	again := func(attempts int, due time.Time) {
 		if !due.Before(p.campaign.Deadline) {
 			t.Expired++
@@ -145,12 +158,10 @@ func (p *page) countOne(out *Progress, d Delivery, r outcome, remove bool) {
 // sent now.
 const leastPutOff = 100 * time.Millisecond
 
-// acceptedAt counts one accepted so long after the opening. Clocks of two
-// nodes may differ, so it may be negative.
+// acceptedAt counts one accepted so long after the opening.
 func (t *Tally) acceptedAt(d time.Duration) {
-	tenth := min(max(int(d/(time.Second/10)), 0), MaxTenths)
 	if t.AcceptedAt == nil {
 		t.AcceptedAt = map[int]int64{}
 	}
-	t.AcceptedAt[tenth]++
+	t.AcceptedAt[Tenth(d)]++
 }

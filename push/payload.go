@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"strings"
+	"time"
 	"unicode"
 	"unicode/utf8"
 
@@ -35,12 +36,16 @@ type notification struct {
 }
 
 type noticeData struct {
-	Receipt string     `json:"receipt,omitempty"` // the campaign's token; none is wanted for a greeting
-	Item    string     `json:"item,omitempty"`
-	Story   string     `json:"story,omitempty"`
-	Kind    string     `json:"kind"`
-	Level   news.Level `json:"level,omitempty"`
-	Drill   bool       `json:"drill"`
+	Receipt string `json:"receipt,omitempty"` // the campaign's token; none is wanted for a greeting
+	// OneIn in so many browsers tell that they displayed it, after a random
+	// time of up to WithinMS milliseconds. Left out: all do, at once.
+	OneIn    int        `json:"one_in,omitempty"`
+	WithinMS int64      `json:"within_ms,omitempty"`
+	Item     string     `json:"item,omitempty"`
+	Story    string     `json:"story,omitempty"`
+	Kind     string     `json:"kind"`
+	Level    news.Level `json:"level,omitempty"`
+	Drill    bool       `json:"drill"`
 }
 
 // payload is the message of campaign c, at most seal.MaxPlaintext bytes: too
@@ -49,10 +54,14 @@ type noticeData struct {
 func payload(c Campaign, site, icon string, silent bool) ([]byte, error) {
 	item := c.Entry.Item
 	title, body := wording(c.Entry)
+	within := time.Duration(0)
+	if c.Sample > 0 {
+		within = receiptJitter
+	}
 	return fit(notice{8030, notification{
 		Title: title, Body: body, Navigate: site + "/s/" + item.Story, Tag: item.Story, Lang: item.Language, Dir: "auto",
 		Silent: silent, Timestamp: item.RevisedAt.UnixMilli(), Icon: icon,
-		Data: noticeData{Receipt: c.Token, Item: item.ID, Story: item.Story, Kind: string(c.Entry.Kind), Level: item.Level, Drill: item.Drill},
+		Data: noticeData{Receipt: c.Token, OneIn: c.Sample, WithinMS: within.Milliseconds(), Item: item.ID, Story: item.Story, Kind: string(c.Entry.Kind), Level: item.Level, Drill: item.Drill},
 	}})
 }
 

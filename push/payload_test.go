@@ -43,11 +43,14 @@ func TestPayloads(t *testing.T) {
 	long.Entry.Item.Language = "ja"
 	arabic := payloadCampaign(news.Posted)
 	arabic.Entry.Item.Headline, arabic.Entry.Item.Summary, arabic.Entry.Item.Language = "إغلاق جسر الميناء", "", "ar"
+	sampled := payloadCampaign(news.Posted)
+	sampled.Sample = 100
 	for _, tt := range []struct {
 		name   string
 		c      Campaign
 		silent bool
 	}{
+		{"sampled", sampled, false},
 		{"posted", payloadCampaign(news.Posted), false},
 		{"updated", payloadCampaign(news.Updated), false},
 		{"silent", payloadCampaign(news.Posted), true},

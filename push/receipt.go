@@ -4,6 +4,7 @@ import (
 	"encoding/base64"
 	"fmt"
 	"strings"
+	"time"
 
 	"crier/news"
 )
@@ -14,6 +15,38 @@ const (
 	minNonce    = 8
 	maxNonce    = 64
 )
+
+// sampled is how many receipts of displaying a campaign may expect at most:
+// more would say little more, and be as much work for us as the sending.
+const sampled = 10_000
+
+// receiptJitter is over how long after displaying a notification browsers tell
+// of it, so that they do not all come at once. A service worker may not live
+// longer than half a minute for one message.
+const receiptJitter = 10 * time.Second
+
+// maxWaited bounds how long ago a browser may say that something happened.
+const maxWaited = time.Minute
+
+// few is how many may tell all at once.
+const few = 1000
+
+// sampleOf is Campaign.Sample where so many subscriptions stand.
+func sampleOf(standing int64) int {
+	if standing <= few {
+		return 0
+	}
+	return int((standing + sampled - 1) / sampled)
+}
+
+// oneIn is Sample as a number to reckon with.
+func (c Campaign) oneIn() int64 { return max(int64(c.Sample), 1) }
+
+// Told is the time of something that a browser says happened so long before
+// now. It is believed up to a minute.
+func Told(now time.Time, waited time.Duration) time.Time {
+	return now.Add(-min(max(waited, 0), maxWaited))
+}
 
 // Check is nil if r has the form of a receipt: a token as campaigns have, and
 // a nonce of 8 to 64 characters of base64url. The error is a [news.Invalid].

@@ -83,7 +83,7 @@ type Campaigns interface {
 	// Checkpoint writes what became of a page, in one atomic write: cursor,
 	// retries, removals, counts, and the lease's new end. It is refused whole
 	// with ErrLeaseLost unless l.Token is the range's last one. While an Alarm
-	// stands nothing is removed, whatever Progress says. A range is
+	// stands, other than CanaryService's, nothing is removed, whatever Progress says. A range is
 	// done, and its lease free, when it is scanned and no retry waits. A retry
 	// whose subscription no longer stands is not delivered: the next Checkpoint
 	// or Claim of its range counts it as gone. st says what has changed
@@ -122,8 +122,10 @@ type Campaigns interface {
 // concurrent use.
 type Services interface {
 	// RaiseAlarm keeps a, unless one of its service stands or a.Since is before
-	// what Alarms.Trusted says.
+	// what Alarms.Trusted says. That does not hold back CanaryService's.
 	RaiseAlarm(ctx context.Context, a Alarm) error
+	// LowerAlarm forgets the alarm of the service, if one stands.
+	LowerAlarm(ctx context.Context, service string) error
 	// Alarms is those that stand.
 	Alarms(ctx context.Context) (Alarms, error)
 	// ClearAlarms forgets those that stand, and no other is raised until then.
@@ -149,6 +151,7 @@ type Campaign struct {
 	Reach    news.Reach // who is to get it
 	Lane     int        // the higher goes first: by the rank of the level it travels with, corrections and withdrawals before others
 	Token    string     // what its receipts must carry: 128 random bits
+	Sample   int        // one browser in so many is asked to tell that it displayed it, within some seconds; 0 for all of them, at once
 	OpenedAt time.Time
 	Deadline time.Time // no attempt is made after it
 }
@@ -218,7 +221,8 @@ type State struct {
 	Stopped   bool // release the range and wait
 }
 
-// Alarms is what stands in the way of removing subscriptions.
+// Alarms is what an operator should look at, and what stands in the way of
+// removing subscriptions.
 type Alarms struct {
 	Standing []Alarm   // by service
 	Trusted  time.Time // an operator has looked: until then none is raised
@@ -242,8 +246,8 @@ type Stop struct {
 type Receipt struct {
 	Token string // of the campaign
 	Kind  ReceiptKind
-	Nonce string // made up by the browser for this notification: a repeat counts once
-	At    time.Time
+	Nonce string    // made up by the browser for this notification: a repeat counts once
+	At    time.Time // when it was displayed or clicked, as far as we know
 }
 
 // ReceiptKind is what a receipt tells.

@@ -2,8 +2,9 @@ package push
 
 import (
 	"crypto/sha256"
+	"encoding/binary"
 	"encoding/hex"
-	"maps"
+	"math"
 	"slices"
 	"time"
 
@@ -32,6 +33,14 @@ func (id ID) String() string { return hex.EncodeToString(id[:]) }
 
 // Range is the shards from Low to High, both included.
 type Range struct{ Low, High int }
+
+// After is the share of all IDs, 0 to 1, that are in r after the ID position.
+// IDs are hashes, so it is also the share of the subscriptions.
+func (r Range) After(position ID) float64 {
+	low, high := float64(r.Low)/Shards, float64(r.High+1)/Shards
+	at := math.Ldexp(float64(binary.BigEndian.Uint64(position[:])), -64)
+	return high - min(max(at, low), high)
+}
 
 // Subscription is a browser that granted notifications, and what it wants.
 type Subscription struct {
@@ -73,5 +82,3 @@ func (s Subscription) Clone() Subscription {
 	}
 	return s
 }
-
-func sortedKeys[V any](m map[int]V) []int { return slices.Sorted(maps.Keys(m)) }

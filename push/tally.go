@@ -1,6 +1,11 @@
 package push
 
-import "time"
+import (
+	"maps"
+	"math"
+	"slices"
+	"time"
+)
 
 // Tally counts what became of notifications. Every subscription in a
 // campaign's audience ends in exactly one of Accepted, Gone, Failed, Expired
@@ -17,13 +22,45 @@ type Tally struct {
 	Retried   int64 // attempts beyond the first
 	Throttled int64 // answers that asked us to slow down
 
-	// AcceptedAt is how many were accepted in each tenth of a second after
-	// the campaign opened; times past MaxTenths count at MaxTenths.
+	// AcceptedAt is how many were accepted by when: see Tenth.
 	AcceptedAt map[int]int64
+
+	// Services is the same by push service: at most MaxServices by name, and
+	// the rest under OtherServices. It lacks those whose subscriptions departed
+	// while a retry waited, see Report.Services. Its own Services are nil.
+	Services map[string]Tally
 }
 
-// MaxTenths bounds the keys of Tally.AcceptedAt: twelve hours.
+// MaxServices bounds the push services that are counted by name.
+const MaxServices = 16
+
+// OtherServices is the name under which all others are counted.
+const OtherServices = "other"
+
+// MaxTenths is the greatest time that Tenth tells apart: twelve hours.
 const MaxTenths = 12 * 60 * 60 * 10
+
+// The spans after which Tenth becomes coarser, in tenths of a second.
+const (
+	fineTenths   = 10 * 60 * 10 // each tenth
+	secondTenths = 60 * 60 * 10 // each second, and each minute after that
+)
+
+// Tenth is how Tally.AcceptedAt and Report.DisplayedAt name a time after the
+// opening: in tenths of a second, from 0 to MaxTenths. What is later than ten
+// minutes counts at the last tenth of its second, what is later than an hour at
+// that of its minute: so a campaign has at most some 10,000 of them. Clocks of
+// two nodes may differ, so d may be negative.
+func Tenth(d time.Duration) int {
+	n := min(max(int(d/(time.Second/10)), 0), MaxTenths-1)
+	switch {
+	case n < fineTenths:
+		return n
+	case n < secondTenths:
+		return n/10*10 + 9
+	}
+	return n/600*600 + 599
+}
 
 // Add adds u to t.
 func (t *Tally) Add(u Tally) {
@@ -34,18 +71,54 @@ func (t *Tally) Add(u Tally) {
 	t.Cancelled += u.Cancelled
 	t.Retried += u.Retried
 	t.Throttled += u.Throttled
-	for k, n := range u.Failed {
-		if t.Failed == nil {
-			t.Failed = map[string]int64{}
+	addCounts(&t.Failed, u.Failed)
+	addCounts(&t.AcceptedAt, u.AcceptedAt)
+	for name, more := range u.Services {
+		if t.Services == nil {
+			t.Services = map[string]Tally{}
 		}
-		t.Failed[k] += n
+		s := t.Services[name]
+		s.Add(more)
+		t.Services[name] = s
 	}
-	for k, n := range u.AcceptedAt {
-		if t.AcceptedAt == nil {
-			t.AcceptedAt = map[int]int64{}
+}
+
+func addCounts[K comparable](to *map[K]int64, more map[K]int64) {
+	for k, n := range more {
+		if *to == nil {
+			*to = map[K]int64{}
 		}
-		t.AcceptedAt[k] += n
+		(*to)[k] += n
 	}
+}
+
+// Clone is a copy that shares no memory with t.
+func (t Tally) Clone() Tally {
+	t.Failed, t.AcceptedAt, t.Services = maps.Clone(t.Failed), maps.Clone(t.AcceptedAt), maps.Clone(t.Services)
+	for name, s := range t.Services {
+		t.Services[name] = s.Clone()
+	}
+	return t
+}
+
+// sumOf is the tally of all services together. Those of which nothing is
+// counted are left out.
+func sumOf(services map[string]*Tally) (sum Tally) {
+	for name, s := range services {
+		if s.empty() {
+			continue
+		}
+		sum.Add(*s)
+		if sum.Services == nil {
+			sum.Services = map[string]Tally{}
+		}
+		sum.Services[name] = *s
+	}
+	return sum
+}
+
+func (t *Tally) empty() bool {
+	return t.Audience == 0 && t.Retried == 0 && t.Throttled == 0 && t.settled() == 0
 }
 
 // settled is how many of the audience are no longer queued.
@@ -61,31 +134,29 @@ func (t Tally) settled() int64 {
 func (t Tally) Queued() int64 { return t.Audience - t.settled() }
 
 // TimeTo is how long after the opening the given share (0 to 1) of the
-// audience had been accepted, to a tenth of a second upwards; ok is false if
-// that has not happened.
+// audience had been accepted, as exactly as Tenth tells and never less; ok is
+// false if that has not happened.
 func (t Tally) TimeTo(share float64) (d time.Duration, ok bool) {
-	need := int64(share * float64(t.Audience))
-	if float64(need) < share*float64(t.Audience) || need == 0 {
-		need++
-	}
-	if t.Accepted < need {
-		return 0, false
-	}
-	for _, k := range sortedKeys(t.AcceptedAt) {
-		if need -= t.AcceptedAt[k]; need <= 0 {
-			return time.Duration(k+1) * (time.Second / 10), true
+	return timeTo(t.AcceptedAt, share*float64(t.Audience))
+}
+
+// timeTo is when so many, at least one, had been counted.
+func timeTo(at map[int]int64, many float64) (d time.Duration, ok bool) {
+	need := max(int64(math.Ceil(many-1e-6)), 1) // a share of a number may come out a hair above a whole one
+	for _, tenth := range slices.Sorted(maps.Keys(at)) {
+		if need -= at[tenth]; need <= 0 {
+			return time.Duration(tenth+1) * (time.Second / 10), true
 		}
 	}
 	return 0, false
 }
 
-// Report is a campaign with its counts.
-type Report struct {
-	Campaign  Campaign
-	Tally     Tally
-	Displayed int64 // receipts: a lower bound, browsers may lose them; never above Accepted
-	Clicked   int64 // likewise
-	Scanned   bool  // the audience is complete
-	Done      bool  // nothing is queued and nothing will be sent any more
-	Cancelled bool  // a later entry of the item replaced it
+// countedBy is how many had been counted up to d after the opening.
+func countedBy(at map[int]int64, d time.Duration) (n int64) {
+	for tenth, more := range at {
+		if time.Duration(tenth+1)*(time.Second/10) <= d {
+			n += more
+		}
+	}
+	return n
 }

@@ -207,7 +207,7 @@ func (t *task) send(ctx, sending context.Context, ds []Delivery, now time.Time) 
 func (t *task) newPage(ds []Delivery) *page {
 	c := t.lease.Campaign
 	p := &page{campaign: c, deliveries: ds, loud: t.loud, silent: t.silent, topic: topic(c.Entry.Item.Story), urgency: urgency(c.level()),
-		results: make([]outcome, len(ds)), settled: make([]atomic.Bool, len(ds)), done: make(chan struct{}), handed: make(chan struct{})}
+		services: make([]string, len(ds)), results: make([]outcome, len(ds)), settled: make([]atomic.Bool, len(ds)), done: make(chan struct{}), handed: make(chan struct{})}
 	p.pending.Store(int64(len(ds)))
 	p.queued.Store(int64(len(ds)))
 	return p
@@ -218,8 +218,14 @@ func (t *task) newPage(ds []Delivery) *page {
 func (t *task) sendOne(sending context.Context, p *page, i int, v Voice, busy bool, now time.Time) {
 	d := p.deliveries[i]
 	out := outcome{at: now}
+	var target target
+	var fault *news.Fault
+	if v != Unwanted || d.Attempts > 0 { // else it is not counted
+		target, fault = t.hosts.target(d.Subscription.Endpoint)
+		p.services[i] = t.hosts.counted(target.service)
+	}
 	switch {
-	case v == Unwanted && d.Attempts == 0: // not counted
+	case v == Unwanted && d.Attempts == 0:
 	case t.lease.Cancelled:
 		out.fate = cancelled
 	case v == Unwanted:
@@ -228,13 +234,11 @@ func (t *task) sendOne(sending context.Context, p *page, i int, v Voice, busy bo
 		out.fate = expired
 	case busy:
 		out.fate, out.after = unsent, overtake
-	default:
-		target, fault := t.hosts.target(d.Subscription.Endpoint)
-		if fault == nil {
-			t.net.submit(sending, &job{page: p, index: i, target: target, voice: v})
-			return
-		}
+	case fault != nil:
 		out.fate, out.reason = failed, FailedAddress // its host is no longer among those named
+	default:
+		t.net.submit(sending, &job{page: p, index: i, target: target, voice: v})
+		return
 	}
 	p.drop(i, out)
 }

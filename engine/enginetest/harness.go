@@ -107,11 +107,14 @@ func Run(t *testing.T, h Harness) {
 		{"DepartedWhileWaiting", testDeparted},
 		{"ReportCloses", testReport},
 		{"Receipts", testReceipts},
+		{"WhenDisplayed", testWhenDisplayed},
+		{"Swept", testSwept},
 		{"Receivers", testReceivers},
 		{"WorkersAttend", testAttend},
 		{"WantedBlocksFirst", testWanted},
 		{"Alarms", testAlarms},
 		{"AlarmStopsRemovals", testAlarmStopsRemovals},
+		{"CanarysAlarm", testCanarysAlarm},
 		{"Rates", testRates},
 	} {
 		t.Run(c.name, func(t *testing.T) { c.test(t, h.newStore(t)) })

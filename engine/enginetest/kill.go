@@ -138,8 +138,14 @@ func testKillSending(t *testing.T, s *store) {
 		at += n
 	}
 	equal(t, "accepted by time", at, want.Accepted)
-	got.Tally.AcceptedAt = nil
+	var sum push.Tally
+	for _, service := range got.Tally.Services {
+		sum.Add(service)
+	}
+	equal(t, "accepted by time, of all services", sum.AcceptedAt, got.Tally.AcceptedAt)
+	got.Tally.AcceptedAt, got.Tally.Services, sum.AcceptedAt = nil, nil, nil
 	equal(t, "tally", got.Tally, want)
+	equal(t, "tally of all services", sum, want)
 	equal(t, "subscriptions left", must(s.node(0).CountSubscriptions(t.Context()))(t), want.Audience-want.Gone)
 	if !got.Done {
 		t.Fatalf("the campaign is not done: %+v", got)

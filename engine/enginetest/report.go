@@ -3,6 +3,7 @@ package enginetest
 import (
 	"errors"
 	"fmt"
+	"math"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -69,6 +70,70 @@ func testReport(t *testing.T, s *store) {
 	// The report is of the item's last campaign.
 	c = open(t, e, revised("na", 1, news.Updated))
 	equal(t, "the next campaign's report", must(e.Report(ctx, "na"))(t), push.Report{Campaign: c})
+}
+
+// testSwept: how much of the subscriptions has been looked at is known from
+// where the ranges stand.
+func testSwept(t *testing.T, s *store) {
+	ctx, e := t.Context(), s.node(0)
+	subscribe(t, e, 0, 5000) // four ranges
+	open(t, e, posted("na"))
+	want := 0.0
+	for range 4 {
+		l := claim(t, e, "w", base)
+		for done := false; !done; {
+			before := l.Range.After(push.ID{})
+			page := must(e.Deliveries(ctx, l, base, 700))(t)
+			r := must(e.Report(ctx, "na"))(t)
+			done = must(e.Checkpoint(ctx, l, progress(page, l, always(accept), base)))(t).Done
+			swept := must(s.node(1).Report(ctx, "na"))(t)
+			if full := want + before; done {
+				want = full
+				near(t, "swept with a range", swept.Swept, want)
+			} else {
+				near(t, "swept", swept.Swept, full-l.Range.After(page.Cursor))
+			}
+			if swept.Swept <= r.Swept || swept.Scanned != (want > 0.999) {
+				t.Fatalf("swept %v after %v, scanned %v", swept.Swept, r.Swept, swept.Scanned)
+			}
+			if n, known := swept.Audience(); !known || n < 4700 || n > 5300 {
+				t.Fatalf("at %v of the way %d subscriptions are expected, %v", swept.Swept, n, known)
+			}
+		}
+	}
+	equal(t, "swept at the end", want, 1.0)
+}
+
+// near fails the test unless the two are the same but for rounding.
+func near(t *testing.T, what string, got, want float64) {
+	t.Helper()
+	if math.Abs(got-want) > 1e-9 {
+		t.Fatalf("%s: got %v, want %v", what, got, want)
+	}
+}
+
+// testWhenDisplayed: receipts of displaying are counted by when it was.
+func testWhenDisplayed(t *testing.T, s *store) {
+	ctx, e := t.Context(), s.node(0)
+	subscribe(t, e, 0, 20)
+	d := posted("na")
+	c := open(t, e, d)
+	w := newWalker(e, "w", 50, func(push.Lease, push.Delivery) fate { return accept })
+	ok(t, w.finish(ctx, base))
+	want := map[int]int64{}
+	for i, after := range []time.Duration{-time.Second, 0, 50, 99, 100, 59950, 599949, 600000, 601230, 3599999, 3600000, 5000700, 50000000} {
+		if after > 0 {
+			after *= time.Millisecond
+		}
+		want[push.Tenth(after)]++
+		r := push.Receipt{Token: c.Token, Kind: push.Displayed, Nonce: fmt.Sprint("n", i), At: c.OpenedAt.Add(after)}
+		ok(t, e.AddReceipt(ctx, r))
+		r.At = r.At.Add(time.Hour)
+		ok(t, s.node(1).AddReceipt(ctx, r)) // a repeat counts where it first came
+		r.Kind = push.Clicked
+		ok(t, e.AddReceipt(ctx, r))
+	}
+	equal(t, "displayed at", must(s.node(1).Report(ctx, "na"))(t).DisplayedAt, want)
 }
 
 func testReceipts(t *testing.T, s *store) {

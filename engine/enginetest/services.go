@@ -117,6 +117,31 @@ func testAlarms(t *testing.T, s *store) {
 	equal(t, "raised again", must(s.node(1).Alarms(ctx))(t), push.Alarms{Standing: []push.Alarm{again}, Trusted: later(60)})
 }
 
+// testCanarysAlarm: it comes and goes by itself, and stops no removal.
+func testCanarysAlarm(t *testing.T, s *store) {
+	ctx, e := t.Context(), s.node(0)
+	ok(t, e.LowerAlarm(ctx, push.CanaryService)) // which does not stand
+	ok(t, e.ClearAlarms(ctx, later(60)))
+	alarm := push.Alarm{Service: push.CanaryService, Problem: "no answer", Since: base}
+	ok(t, s.node(1).RaiseAlarm(ctx, alarm)) // for all that an operator has looked
+	equal(t, "raised", must(e.Alarms(ctx))(t), push.Alarms{Standing: []push.Alarm{alarm}, Trusted: later(60)})
+
+	neighbours(t, e, 3)
+	open(t, e, posted("na"))
+	l := oneRange(t, e)
+	page := must(e.Deliveries(ctx, l, base, 2))(t)
+	must(e.Checkpoint(ctx, l, progress(page, l, always(gone), base)))(t)
+	equal(t, "standing", must(e.CountSubscriptions(ctx))(t), int64(1))
+
+	other := push.Alarm{Service: "push.example", Problem: "all are gone", Since: later(60)}
+	ok(t, e.RaiseAlarm(ctx, other))
+	page = must(e.Deliveries(ctx, l, base, 2))(t)
+	must(e.Checkpoint(ctx, l, progress(page, l, always(gone), base)))(t)
+	equal(t, "standing beside another alarm", must(e.CountSubscriptions(ctx))(t), int64(1))
+	ok(t, e.LowerAlarm(ctx, push.CanaryService))
+	equal(t, "lowered", must(s.node(1).Alarms(ctx))(t).Standing, []push.Alarm{other})
+}
+
 // testAlarmStopsRemovals: what a worker that has not heard of an alarm would
 // have removed stays.
 func testAlarmStopsRemovals(t *testing.T, s *store) {

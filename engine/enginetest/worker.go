@@ -49,9 +49,9 @@ func idle(t testing.TB, e Engine, now time.Time) {
 // decide says.
 func progress(p push.Page, l push.Lease, decide func(push.Delivery) fate, now time.Time) push.Progress {
 	out := push.Progress{Cursor: p.Cursor, Scanned: p.Scanned, Ends: now.Add(leaseFor)}
-	t := &out.Tally
 	for _, d := range p.Deliveries {
 		id := d.Subscription.ID
+		t := &push.Tally{}
 		if d.Attempts == 0 {
 			t.Audience++
 		} else {
@@ -64,7 +64,7 @@ func progress(p push.Page, l push.Lease, decide func(push.Delivery) fate, now ti
 			if t.AcceptedAt == nil {
 				t.AcceptedAt = map[int]int64{}
 			}
-			t.AcceptedAt[int(now.Sub(l.Campaign.OpenedAt)/(time.Second/10))]++
+			t.AcceptedAt[push.Tenth(now.Sub(l.Campaign.OpenedAt))]++
 		case retry:
 			t.Throttled++
 			out.Retries = append(out.Retries, push.Retry{ID: id, Attempts: d.Attempts + 1, Due: now.Add(10 * time.Second)})
@@ -81,8 +81,16 @@ func progress(p push.Page, l push.Lease, decide func(push.Delivery) fate, now ti
 		case cancel:
 			t.Cancelled++
 		}
+		one := *t
+		one.Services = map[string]push.Tally{serviceOf(id): *t}
+		out.Tally.Add(one)
 	}
 	return out
+}
+
+// serviceOf is the push service that the suite counts a subscription under.
+func serviceOf(id push.ID) string {
+	return []string{"push.example.org", "127.0.0.1:9000", push.OtherServices}[int(id[14])%3]
 }
 
 // always meets every delivery with f.

@@ -102,13 +102,14 @@ type body struct {
 	Reach    news.Reach
 	Lane     int
 	Token    string
+	Sample   int `json:",omitempty"` // see push.Campaign
 	Opened   int64
 	Deadline int64
 	Standing int64 // subscriptions when it opened
 }
 
 func newBody(c push.Campaign, standing int64) body {
-	return body{ID: c.ID, Entry: c.Entry, Reach: c.Reach, Lane: c.Lane, Token: c.Token,
+	return body{ID: c.ID, Entry: c.Entry, Reach: c.Reach, Lane: c.Lane, Token: c.Token, Sample: c.Sample,
 		Opened: at(c.OpenedAt), Deadline: at(c.Deadline), Standing: standing}
 }
 
@@ -117,7 +118,7 @@ func readBody(s string) (push.Campaign, error) {
 	if err := json.Unmarshal([]byte(s), &b); err != nil {
 		return push.Campaign{}, fmt.Errorf("a campaign's record: %w", err)
 	}
-	return push.Campaign{ID: b.ID, Entry: b.Entry, Reach: b.Reach, Lane: b.Lane, Token: b.Token,
+	return push.Campaign{ID: b.ID, Entry: b.Entry, Reach: b.Reach, Lane: b.Lane, Token: b.Token, Sample: b.Sample,
 		OpenedAt: when(b.Opened), Deadline: when(b.Deadline)}, nil
 }
 
@@ -175,6 +176,17 @@ func (e *Engine) report(ctx context.Context, item string) (out push.Report, err 
 	if r.err == nil && !r.more() {
 		return out, push.ErrNoCampaign
 	}
+	left := int(r.number())
+	out.Scanned, out.Done, out.Swept = true, left == 0, 1
+	for range left {
+		g := push.Range{Low: int(r.number()), High: int(r.number())}
+		var position push.ID
+		copy(position[:], r.text())
+		if scanned := r.text() == "1"; !scanned {
+			out.Scanned = false
+			out.Swept -= g.After(position)
+		}
+	}
 	for r.more() {
 		field, value := r.text(), r.text()
 		switch field {
@@ -182,13 +194,9 @@ func (e *Engine) report(ctx context.Context, item string) (out push.Report, err 
 			if out.Campaign, err = readBody(value); err != nil {
 				return out, err
 			}
-		case "item", "standing":
+		case "item", "standing", "unscanned":
 		case "cancelled":
 			out.Cancelled = value == "1"
-		case "unscanned":
-			out.Scanned = value == "0"
-		case "left":
-			out.Done = value == "0"
 		default:
 			r.err = errors.Join(r.err, readCount(&out.Tally, field, r.parse(value)))
 		}
@@ -196,8 +204,9 @@ func (e *Engine) report(ctx context.Context, item string) (out push.Report, err 
 	if r.err != nil {
 		return out, r.err
 	}
-	out.Displayed, out.Clicked, err = e.countReceipts(ctx, out.Campaign.Token)
+	had, err := e.countReceipts(ctx, out.Campaign.Token)
 	// Receipts may be here before the checkpoint that counts what they are of.
-	out.Displayed, out.Clicked = min(out.Displayed, out.Tally.Accepted), min(out.Clicked, out.Tally.Accepted)
+	out.Displayed, out.Clicked = min(had.displayed, out.Tally.Accepted), min(had.clicked, out.Tally.Accepted)
+	out.DisplayedAt = had.displayedAt
 	return out, err
 }

@@ -37,7 +37,8 @@
 //	L:alarms, L:rates    hash    push service → since when and why; when and how    services
 //	                             many requests a second it was found to bear
 //	{crier:s0} … s1023   zset    a shard of the subscriptions, see record.go        subscriptions
-//	{crier:r:TOKEN}      hash    a campaign's receipts: how many                    campaigns
+//	{crier:r:TOKEN}      hash    a campaign's receipts: how many, and when          campaigns
+//	                             something was displayed
 //	…:displayed, …       set     their nonces, 16 bytes each                        7 d past deadline
 //	L:bell:DB            channel the doorbell: each entry as it is appended
 //

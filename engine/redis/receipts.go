@@ -1,10 +1,11 @@
 package redis
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
-	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"crier/push"
@@ -21,7 +22,7 @@ const maxToken = 64
 func (e *Engine) prepareReceipts(ctx context.Context, cs []push.Campaign, standing int64) error {
 	for _, c := range cs {
 		life := max(c.Deadline.Sub(c.OpenedAt), 0) + push.ReceiptLife + 24*time.Hour
-		if _, err := e.run(ctx, e.scripts.expectReceipts, []string{e.keys.receipts(c.Token)}, at(c.Deadline), standing, life.Milliseconds()); err != nil {
+		if _, err := e.run(ctx, e.scripts.expectReceipts, []string{e.keys.receipts(c.Token)}, at(c.Deadline), standing, life.Milliseconds(), at(c.OpenedAt)); err != nil {
 			return err
 		}
 	}
@@ -66,22 +67,35 @@ func (e *Engine) addReceipt(ctx context.Context, r push.Receipt) error {
 	return err
 }
 
-// countReceipts is how many receipts a campaign had.
-func (e *Engine) countReceipts(ctx context.Context, token string) (displayed, clicked int64, err error) {
-	cmds, err := pipelined(ctx, e, func(p redis.Pipeliner) (out []*redis.StringCmd) {
-		for _, kind := range []push.ReceiptKind{push.Displayed, push.Clicked} {
-			out = append(out, p.HGet(ctx, e.keys.receipts(token), string(kind)))
-		}
-		return out
+// received is the receipts that a campaign had.
+type received struct {
+	displayed, clicked int64
+	displayedAt        map[int]int64 // see push.Tenth
+}
+
+// displayedField begins the names of the counts by when.
+const displayedField = "d."
+
+// countReceipts is the receipts that a campaign had.
+func (e *Engine) countReceipts(ctx context.Context, token string) (out received, err error) {
+	fields, err := again(ctx, e, func(ctx context.Context) (map[string]string, error) {
+		return e.client.HGetAll(ctx, e.keys.receipts(token)).Result()
 	})
 	if err != nil {
-		return 0, 0, err
+		return received{}, err
 	}
-	var n [2]int64
-	for i, c := range cmds {
-		if n[i], err = c.Int64(); err != nil && !errors.Is(err, redis.Nil) {
-			return 0, 0, fmt.Errorf("the receipts of a campaign: %w", err)
+	r := &reply{}
+	out.displayed, out.clicked = r.parse(cmp.Or(fields[string(push.Displayed)], "0")), r.parse(cmp.Or(fields[string(push.Clicked)], "0"))
+	for name, value := range fields {
+		if text, ok := strings.CutPrefix(name, displayedField); ok {
+			if out.displayedAt == nil {
+				out.displayedAt = map[int]int64{}
+			}
+			out.displayedAt[int(r.parse(text))] = r.parse(value)
 		}
 	}
-	return n[0], n[1], nil
+	if r.err != nil {
+		return received{}, fmt.Errorf("the receipts of a campaign: %w", r.err)
+	}
+	return out, nil
 }

@@ -31,7 +31,7 @@ func loadScripts() scripts {
 		putSubscription: script("putsub"), removeSubscription: script("removesub"),
 		depart: script("depart", "ranges"), openCampaigns: script("opencampaigns", "ranges"),
 		claim: script("claim", "ranges"), page: script("page"), checkpoint: script("checkpoint", "ranges"),
-		release: script("release", "ranges"), nextDue: script("nextdue"), report: script("report"), receipt: script("receipt"), expectReceipts: script("expectreceipts"),
+		release: script("release", "ranges"), nextDue: script("nextdue"), report: script("report"), receipt: script("receipt", "tenth"), expectReceipts: script("expectreceipts"),
 		putKey: script("putkey"), keyHolder: script("keyholder"), revokeKey: script("revokekey"),
 		lead: script("lead"), resign: script("resign"),
 		raiseAlarm: script("raisealarm"), clearAlarms: script("clearalarms"), keepRate: script("keeprate"),

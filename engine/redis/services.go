@@ -23,6 +23,17 @@ func (e *Engine) RaiseAlarm(ctx context.Context, a push.Alarm) error {
 	return nil
 }
 
+// LowerAlarm implements push.Store.
+func (e *Engine) LowerAlarm(ctx context.Context, service string) error {
+	_, err := again(ctx, e, func(ctx context.Context) (int64, error) {
+		return e.client.HDel(ctx, e.keys.alarms(), service).Result()
+	})
+	if err != nil {
+		return failed("lower an alarm", err)
+	}
+	return nil
+}
+
 // alarmText is how an alarm is kept: since when, and the problem.
 func alarmText(a push.Alarm) string { return strconv.FormatInt(at(a.Since), 10) + " " + a.Problem }
 

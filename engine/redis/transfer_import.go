@@ -222,7 +222,10 @@ func (l *load) addCampaign(ctx context.Context, r engine.Campaign) error {
 		l.p.ZAdd(ctx, l.k.log+":active", redis.Z{Score: float64(score), Member: seq})
 	}
 	l.p.HSet(ctx, l.k.log, "campaigns", seq)
-	receipts := []any{"deadline", at(c.Deadline), "standing", r.Standing}
+	receipts := []any{"deadline", at(c.Deadline), "standing", r.Standing, "opened", at(c.OpenedAt)}
+	for tenth, n := range r.DisplayedAt {
+		receipts = append(receipts, displayedField+strconv.Itoa(tenth), n)
+	}
 	for kind, n := range map[push.ReceiptKind]int64{push.Displayed: r.Displayed, push.Clicked: r.Clicked} {
 		if n > 0 {
 			receipts = append(receipts, string(kind), n)

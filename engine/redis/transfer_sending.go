@@ -107,9 +107,11 @@ func (x *export) readCampaigns(ctx context.Context, seqs []int64) ([]engine.Camp
 			out[i].Ranges = append(out[i].Ranges, r)
 		}
 		slices.SortFunc(out[i].Ranges, func(a, b engine.Range) int { return a.Low - b.Low })
-		if out[i].Displayed, out[i].Clicked, err = e.countReceipts(ctx, out[i].Campaign.Token); err != nil {
+		had, err := e.countReceipts(ctx, out[i].Campaign.Token)
+		if err != nil {
 			return nil, err
 		}
+		out[i].Displayed, out[i].Clicked, out[i].DisplayedAt = had.displayed, had.clicked, had.displayedAt
 	}
 	return out, nil
 }

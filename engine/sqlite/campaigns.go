@@ -82,9 +82,9 @@ func moveFollowed(ctx context.Context, c *conn, upto news.Cursor) error {
 }
 
 func openCampaign(ctx context.Context, c *conn, r campaignRow) error {
-	n, err := c.exec(ctx, `INSERT INTO campaigns (id, item, entry, reach, lane, token, opened_at, deadline, standing)
-		SELECT ?, ?, ?, ?, ?, ?, ?, ?, standing FROM sending WHERE true ON CONFLICT (id) DO NOTHING`,
-		r.id, r.item, r.entry, r.reach, r.lane, r.token, r.opened, r.deadline)
+	n, err := c.exec(ctx, `INSERT INTO campaigns (id, item, entry, reach, lane, token, opened_at, deadline, sample, standing)
+		SELECT ?, ?, ?, ?, ?, ?, ?, ?, ?, standing FROM sending WHERE true ON CONFLICT (id) DO NOTHING`,
+		r.id, r.item, r.entry, r.reach, r.lane, r.token, r.opened, r.deadline, r.sample)
 	if err != nil || n == 0 {
 		return err
 	}
@@ -166,7 +166,7 @@ func (e *Engine) CampaignsSince(ctx context.Context, t time.Time) ([]push.Campai
 }
 
 // campaignColumns are what a campaignRow scans.
-const campaignColumns = "seq, id, item, entry, reach, lane, token, opened_at, deadline, standing, cancelled"
+const campaignColumns = "seq, id, item, entry, reach, lane, token, opened_at, deadline, standing, cancelled, sample"
 
 type campaignRow struct {
 	seq              int64
@@ -177,6 +177,7 @@ type campaignRow struct {
 	opened, deadline int64
 	standing         int64
 	cancelled        bool
+	sample           int
 }
 
 func newCampaignRow(p push.Campaign) (campaignRow, error) {
@@ -189,15 +190,15 @@ func newCampaignRow(p push.Campaign) (campaignRow, error) {
 		return campaignRow{}, err
 	}
 	return campaignRow{id: p.ID, item: p.Entry.Item.ID, entry: string(entry), reach: string(reach), lane: p.Lane,
-		token: p.Token, opened: at(p.OpenedAt), deadline: at(p.Deadline)}, nil
+		token: p.Token, opened: at(p.OpenedAt), deadline: at(p.Deadline), sample: p.Sample}, nil
 }
 
 func (r *campaignRow) dest() []any {
-	return []any{&r.seq, &r.id, &r.item, &r.entry, &r.reach, &r.lane, &r.token, &r.opened, &r.deadline, &r.standing, &r.cancelled}
+	return []any{&r.seq, &r.id, &r.item, &r.entry, &r.reach, &r.lane, &r.token, &r.opened, &r.deadline, &r.standing, &r.cancelled, &r.sample}
 }
 
 func (r *campaignRow) campaign() (push.Campaign, error) {
-	p := push.Campaign{ID: r.id, Lane: r.lane, Token: r.token, OpenedAt: when(r.opened), Deadline: when(r.deadline)}
+	p := push.Campaign{ID: r.id, Lane: r.lane, Token: r.token, Sample: r.sample, OpenedAt: when(r.opened), Deadline: when(r.deadline)}
 	err := errors.Join(json.Unmarshal([]byte(r.entry), &p.Entry), json.Unmarshal([]byte(r.reach), &p.Reach))
 	if err != nil {
 		return push.Campaign{}, fmt.Errorf("campaign %s: %w", r.id, err)

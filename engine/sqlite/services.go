@@ -11,12 +11,24 @@ import (
 // RaiseAlarm implements push.Store.
 func (e *Engine) RaiseAlarm(ctx context.Context, a push.Alarm) error {
 	err := e.writer.write(ctx, func(ctx context.Context, c *conn) error {
-		_, err := c.exec(ctx, `INSERT INTO alarms SELECT ?1, ?2, ?3 FROM sending WHERE ?3 >= trusted_until
-			ON CONFLICT DO NOTHING`, a.Service, a.Problem, at(a.Since))
+		_, err := c.exec(ctx, `INSERT INTO alarms SELECT ?1, ?2, ?3 FROM sending WHERE ?3 >= trusted_until OR ?1 = ?4
+			ON CONFLICT DO NOTHING`, a.Service, a.Problem, at(a.Since), push.CanaryService)
 		return err
 	}, nil)
 	if err != nil {
 		return failed("raise an alarm", err)
+	}
+	return nil
+}
+
+// LowerAlarm implements push.Store.
+func (e *Engine) LowerAlarm(ctx context.Context, service string) error {
+	err := e.writer.write(ctx, func(ctx context.Context, c *conn) error {
+		_, err := c.exec(ctx, "DELETE FROM alarms WHERE service = ?", service)
+		return err
+	}, nil)
+	if err != nil {
+		return failed("lower an alarm", err)
 	}
 	return nil
 }
@@ -65,9 +77,9 @@ func (e *Engine) ClearAlarms(ctx context.Context, until time.Time) error {
 	return nil
 }
 
-// alarmed reports whether an alarm stands.
+// alarmed reports whether an alarm stands that stops removals.
 func alarmed(ctx context.Context, c *conn) (stands bool, err error) {
-	err = c.row(ctx, "SELECT count(*) > 0 FROM alarms WHERE service > ''", nil, &stands)
+	err = c.row(ctx, "SELECT count(*) > 0 FROM alarms WHERE service <> ?", []any{push.CanaryService}, &stands)
 	return stands, err
 }
 

@@ -6,9 +6,9 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
-	"maps"
 	"slices"
 
+	"crier/engine"
 	"crier/push"
 )
 
@@ -16,7 +16,7 @@ import (
 // the caller has given up and reuses what it passed.
 func cloneProgress(p push.Progress) push.Progress {
 	p.Settled, p.Retries, p.Gone = slices.Clone(p.Settled), slices.Clone(p.Retries), slices.Clone(p.Gone)
-	p.Tally.Failed, p.Tally.AcceptedAt = maps.Clone(p.Tally.Failed), maps.Clone(p.Tally.AcceptedAt)
+	p.Tally = p.Tally.Clone()
 	return p
 }
 
@@ -37,6 +37,14 @@ func count(ctx context.Context, c *conn, campaign int64, t push.Tally) error {
 		if _, err := c.exec(ctx, "INSERT INTO acceptances VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET n = n + excluded.n",
 			campaign, tenth, n); err != nil {
 			return err
+		}
+	}
+	for service, s := range t.Services {
+		for name, n := range engine.Counts(s) {
+			if _, err := c.exec(ctx, "INSERT INTO service_counts VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE SET n = n + excluded.n",
+				campaign, service, name, n); err != nil {
+				return err
+			}
 		}
 	}
 	return nil
@@ -73,9 +81,17 @@ func report(ctx context.Context, c *conn, item string) (out push.Report, err err
 	}
 	// Receipts may be here before the checkpoint that counts what they are of.
 	out.Displayed, out.Clicked = min(out.Displayed, out.Tally.Accepted), min(out.Clicked, out.Tally.Accepted)
-	var left, unscanned int
-	err = c.row(ctx, "SELECT count(*), count(*) FILTER (WHERE scanned = 0) FROM ranges WHERE campaign = ?", []any{r.seq}, &left, &unscanned)
-	out.Scanned, out.Done = unscanned == 0, left == 0
+	if out.DisplayedAt, err = counters[int](ctx, c, "SELECT tenth, n FROM displays WHERE campaign = ?", r.seq); err != nil {
+		return out, err
+	}
+	left, err := readRanges(ctx, c, r.seq)
+	out.Scanned, out.Done, out.Swept = true, len(left) == 0, 1
+	for _, g := range left {
+		if !g.Scanned {
+			out.Scanned = false
+			out.Swept -= g.After(g.Position)
+		}
+	}
 	return out, err
 }
 
@@ -89,6 +105,16 @@ func readTally(ctx context.Context, c *conn, campaign int64) (t push.Tally, disp
 	}
 	if err == nil {
 		t.AcceptedAt, err = counters[int](ctx, c, "SELECT tenth, n FROM acceptances WHERE campaign = ?", campaign)
+	}
+	if err == nil {
+		err = c.rows(ctx, "SELECT service, name, n FROM service_counts WHERE campaign = ?", []any{campaign}, func(rows *sql.Rows) error {
+			var service, name string
+			var n int64
+			if err := rows.Scan(&service, &name, &n); err != nil {
+				return err
+			}
+			return engine.AddServiceCount(&t, service, name, n)
+		})
 	}
 	return t, displayed, clicked, err
 }
@@ -136,9 +162,9 @@ func addReceipt(ctx context.Context, c *conn, r push.Receipt) error {
 	if err := forgetReceipts(ctx, c, over); err != nil {
 		return err
 	}
-	var seq, standing, have int64
-	err := c.row(ctx, "SELECT seq, standing, "+column+` FROM campaigns JOIN tallies ON campaign = seq
-		WHERE token = ? AND deadline >= ?`, []any{r.Token, over}, &seq, &standing, &have)
+	var seq, standing, opened, have int64
+	err := c.row(ctx, "SELECT seq, standing, opened_at, "+column+` FROM campaigns JOIN tallies ON campaign = seq
+		WHERE token = ? AND deadline >= ?`, []any{r.Token, over}, &seq, &standing, &opened, &have)
 	if errors.Is(err, sql.ErrNoRows) {
 		return push.ErrReceiptRefused
 	}
@@ -153,7 +179,10 @@ func addReceipt(ctx context.Context, c *conn, r push.Receipt) error {
 	if have >= standing {
 		return push.ErrReceiptRefused
 	}
-	_, err = c.exec(ctx, "UPDATE tallies SET "+column+" = "+column+" + 1 WHERE campaign = ?", seq)
+	if _, err = c.exec(ctx, "UPDATE tallies SET "+column+" = "+column+" + 1 WHERE campaign = ?", seq); err != nil || r.Kind != push.Displayed {
+		return err
+	}
+	_, err = c.exec(ctx, "INSERT INTO displays VALUES (?, ?, 1) ON CONFLICT DO UPDATE SET n = n + 1", seq, push.Tenth(r.At.Sub(when(opened))))
 	return err
 }
 

@@ -189,6 +189,9 @@ func exportCampaigns(ctx context.Context, c *conn, put func(engine.Record) error
 		if out.Tally, out.Displayed, out.Clicked, err = readTally(ctx, c, n); err != nil {
 			return err
 		}
+		if out.DisplayedAt, err = counters[int](ctx, c, "SELECT tenth, n FROM displays WHERE campaign = ?", n); err != nil {
+			return err
+		}
 		if out.Ranges, err = readRanges(ctx, c, n); err != nil {
 			return err
 		}

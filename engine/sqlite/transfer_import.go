@@ -172,8 +172,8 @@ func insertCampaign(ctx context.Context, c *conn, p engine.Campaign) error {
 	if err != nil {
 		return err
 	}
-	if _, err := c.exec(ctx, "INSERT INTO campaigns ("+campaignColumns+") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-		p.Number, r.id, r.item, r.entry, r.reach, r.lane, r.token, r.opened, r.deadline, p.Standing, p.Cancelled); err != nil {
+	if _, err := c.exec(ctx, "INSERT INTO campaigns ("+campaignColumns+") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+		p.Number, r.id, r.item, r.entry, r.reach, r.lane, r.token, r.opened, r.deadline, p.Standing, p.Cancelled, r.sample); err != nil {
 		return err
 	}
 	if _, err := c.exec(ctx, "INSERT INTO tallies (campaign, displayed, clicked) VALUES (?, ?, ?)", p.Number, p.Displayed, p.Clicked); err != nil {
@@ -181,6 +181,11 @@ func insertCampaign(ctx context.Context, c *conn, p engine.Campaign) error {
 	}
 	if err := count(ctx, c, p.Number, p.Tally); err != nil {
 		return err
+	}
+	for tenth, n := range p.DisplayedAt {
+		if _, err := c.exec(ctx, "INSERT INTO displays VALUES (?, ?, ?)", p.Number, tenth, n); err != nil {
+			return err
+		}
 	}
 	for _, g := range p.Ranges {
 		if _, err := c.exec(ctx, "INSERT INTO ranges (campaign, low, high, position, scanned, token) VALUES (?, ?, ?, ?, ?, ?)",

@@ -14,7 +14,7 @@ if p[1] ~= ARGV[3] then return {'lost'} end
 
 whole(log, c, low)
 redis.call('EXISTS', log, log .. ':removals')
-local alarmed = redis.call('EXISTS', log .. ':alarms')
+local alarmed = redis.call('HLEN', log .. ':alarms') > redis.call('HEXISTS', log .. ':alarms', 'canary') and 1 or 0
 
 local waiting, tries = c .. ':w:' .. low, c .. ':t'
 local i = 12
