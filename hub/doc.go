@@ -13,7 +13,8 @@
 // event streams over HTTP/1) costs no goroutine: the poller's epoll wakes it
 // when its client has sent something or takes more. Over TLS that goes for
 // connections that came by way of [Parkable]: see sealed. An attended reader
-// (other systems, other connections) has a goroutine instead.
+// (other systems, other connections) has a goroutine instead. A desk is an
+// editor's reader, who is told more: see desk.go.
 //
 // # The way of an entry
 //

@@ -127,6 +127,9 @@ type Join struct {
 	Cursor  news.Cursor
 	Topics  []string
 	Address netip.Addr
+	// Desk: the reader is an editor, and gets what Hub.TellDesks says. Polls do
+	// not.
+	Desk bool
 }
 
 // Hub is the readers' sockets. Make one with [New] and run it with [Hub.Run];
@@ -147,6 +150,7 @@ type Hub struct {
 	tally    tally
 	pulse    pulse
 	audience audience
+	desks    desks
 	own      sync.WaitGroup // goroutines of attended readers
 
 	// order makes numbering a message and putting it in line at all shards one

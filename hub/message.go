@@ -40,6 +40,7 @@ const (
 	reset               // each reader gets the front it sees
 	drain               // goes to all
 	word                // goes to all: a beat that says whether the log is silent
+	aside               // goes to desks
 	dismiss             // the readers of one phase are sent away; no bytes
 )
 

@@ -131,7 +131,7 @@ func (n *node) serve(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, err.Error(), http.StatusBadRequest)
 		return
 	}
-	j := hub.Join{Cursor: cursor, Topics: topics}
+	j := hub.Join{Cursor: cursor, Topics: topics, Desk: r.URL.Query().Has("desk")}
 	if from := r.URL.Query().Get("from"); from != "" {
 		j.Address = netip.MustParseAddr(from)
 	}
@@ -153,6 +153,9 @@ func (n *node) address(j hub.Join) string {
 	q := url.Values{"cursor": {j.Cursor.String()}, "topics": {strings.Join(j.Topics, ",")}}
 	if j.Address.IsValid() {
 		q.Set("from", j.Address.String())
+	}
+	if j.Desk {
+		q.Set("desk", "")
 	}
 	return n.srv.URL + "/?" + q.Encode()
 }

@@ -18,6 +18,7 @@ type reader struct {
 	form  form
 	state state
 	owed  bool // a goroutine has been woken to write, and has not begun
+	desk  bool // see desk.go
 	out   outbox
 
 	hub   *Hub
@@ -190,6 +191,7 @@ func (r *reader) leave(why Cause) {
 	r.shard.missed()
 	r.hub.tally.left(r.form)
 	r.hub.audience.leave(r.crowd)
+	r.standUp()
 	r.hub.door.leave(r.home)
 }
 

@@ -41,6 +41,7 @@ type shard struct {
 	byTopic    map[string][]*group // of those who name it
 	asked      []*group            // those who want something of the run in hand
 	phase      [phases][]*reader   // all readers
+	desks      []*reader           // of these, the desks
 	turn       int                 // the phase of the next newcomer
 	leaving    *message            // the drain, once there is one: newcomers are told too
 	silent     *message            // the word that the log is, while it is: newcomers are told too
@@ -143,6 +144,9 @@ func (s *shard) seat(r *reader) {
 	g.using[r.form]++
 	s.phase[s.turn] = append(s.phase[s.turn], r)
 	s.turn = (s.turn + 1) % phases
+	if r.desk {
+		s.desks = append(s.desks, r)
+	}
 }
 
 // group is the group of c.
@@ -167,6 +171,7 @@ func (s *shard) sweep() {
 	for i, list := range s.phase {
 		s.phase[i] = slices.DeleteFunc(list, (*reader).ended)
 	}
+	s.desks = slices.DeleteFunc(s.desks, (*reader).ended)
 	s.everything.sweep()
 	for c, g := range s.groups {
 		if g.sweep(); g.empty() {
@@ -208,6 +213,9 @@ func (s *shard) announce(m *message) {
 	case reset:
 		s.at = m.seq
 		s.resetAll(m.from, &sent)
+		whom = nil
+	case aside:
+		s.tellDesks(m, &sent)
 		whom = nil
 	case drain:
 		s.leaving = m

@@ -32,6 +32,9 @@ func (h *Hub) EventStream(w http.ResponseWriter, req *http.Request, j Join) erro
 	s := &stream{woken: make(chan struct{}, 1), rc: http.NewResponseController(w)}
 	s.init(h, s, events, j.Topics)
 	s.home = where
+	if j.Desk {
+		s.sitDown()
+	}
 	defer s.leave(Left)
 	w.WriteHeader(http.StatusOK)
 	s.serve(w, req, j)
@@ -66,6 +69,9 @@ func (h *Hub) takeOver(w http.ResponseWriter, j Join) (_ *client, _ place, ok bo
 		return nil, place{}, true
 	}
 	c.home = homeOf(j.Address)
+	if j.Desk {
+		c.sitDown()
+	}
 	p := h.start(j.Cursor)
 	c.push(append(streamHead(w.Header()), encodeHello(p.cursor, h.o.Beat)[events]...)) // one packet
 	begin()

@@ -59,6 +59,9 @@ func (h *Hub) shake(w http.ResponseWriter, req *http.Request, j Join) (*client, 
 	}
 	c := hs.end.client
 	c.home = homeOf(j.Address)
+	if j.Desk {
+		c.sitDown()
+	}
 	hs.end.letGo(ws)
 	p := h.start(j.Cursor)
 	c.push(append(hs.answer, encodeHello(p.cursor, h.o.Beat)[frames]...)) // one packet

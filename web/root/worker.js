@@ -30,7 +30,7 @@ async function show(message) {
   }
   const { title, ...rest } = options(n);
   await self.registration.showNotification(title, rest);
-  await receipt("displayed", rest.data);
+  await tell(rest.data);
 }
 
 // read is the notification of a Declarative Web Push message, or null.
@@ -71,13 +71,22 @@ function safe(address) {
   }
 }
 
-// receipt tells the server that a notification was displayed or clicked. A
-// repeat counts once, by its nonce, so it is safe to try again.
-async function receipt(kind, data) {
+// tell sends the receipt of displaying, if this browser is one of those that
+// are asked for it, and after a while, so that they do not all come at once.
+async function tell({ one_in = 1, within_ms = 0, ...data }) {
+  if (!(Math.random() * one_in < 1)) return;
+  await receipt("displayed", data, Math.random() * within_ms);
+}
+
+// receipt tells the server that a notification was displayed or clicked, after
+// so many ms. A repeat counts once, by its nonce, so it is safe to try again.
+async function receipt(kind, data, first = 0) {
   if (!data?.receipt) return;
-  const body = JSON.stringify({ token: data.receipt, kind, nonce: data.nonce });
-  for (const pause of [0, 1000, 5000]) {
+  const begun = Date.now();
+  for (const pause of [first, 1000, 5000]) {
     await new Promise((done) => setTimeout(done, pause));
+    const waited_ms = Math.min(Math.max(Date.now() - begun, 0), 60_000);
+    const body = JSON.stringify({ token: data.receipt, kind, nonce: data.nonce, waited_ms });
     try {
       const answer = await fetch("/v1/alerts/receipts", {
         method: "POST", body, keepalive: true, credentials: "omit", headers: { "Content-Type": "application/json" },
