@@ -1,7 +1,7 @@
 // Package api is Crier over HTTP: the route table, who may use which route,
 // strict reading of what comes in, and problem+json (RFC 9457) for what is
 // refused. It joins the other packages and holds no state of its own but rate
-// limits. It is the only home of status codes, headers and chi.
+// limits and which tickets were used. It is the only home of status codes, headers and chi.
 //
 // Handlers return errors; problem.go is the one place that turns an error
 // into an answer and the one place that logs it. Every body is bounded in

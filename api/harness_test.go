@@ -64,8 +64,9 @@ func newSite(t *testing.T, change ...options) *site {
 		c(&parts, &o)
 	}
 	server := httptest.NewServer(api.New(parts, o))
-	ended := make(chan error, 2)
+	ended := make(chan error, 3)
 	go func() { ended <- live.Run(ctx) }()
+	go func() { ended <- api.NewDeskWatch(live, parts, o).Run(ctx) }()
 	go func() { ended <- alerts.Run(ctx) }()
 	t.Cleanup(func() {
 		cancel()

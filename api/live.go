@@ -22,6 +22,11 @@ func (s *server) live(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	if q.Has("ticket") {
+		if j.Desk = s.tickets.take(q.Get("ticket"), time.Now()); !j.Desk {
+			return unauthorized("ticket", "The ticket has been used, or its time is over.")
+		}
+	}
 	switch {
 	case stream:
 		return s.Live.EventStream(w, r, j)

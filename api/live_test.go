@@ -14,6 +14,7 @@ import (
 	"crier/engine/sqlite"
 	"crier/hub"
 	"crier/news"
+	"crier/push"
 )
 
 // message is any live message.
@@ -22,6 +23,8 @@ type message struct {
 	Cursor string
 	Entry  *news.Entry
 	Front  []news.Entry
+	Report theReport
+	Alarms []push.Alarm
 }
 
 // next reads messages until one is not a beat.

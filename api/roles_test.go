@@ -19,6 +19,7 @@ func TestRoles(t *testing.T) {
 		{call{"GET", "/v1/live", "", nil}, "readers"},
 		{call{"POST", "/v1/items", flood, map[string]string{"Idempotency-Key": "k"}}, "editors"},
 		{call{"GET", "/v1/me", "", nil}, "editors"},
+		{call{"POST", "/v1/live/ticket", "", nil}, "editors"},
 		{call{"GET", "/v1/alerts/key", "", nil}, "editors"},
 		{call{"GET", "/v1/stop", "", nil}, "editors"},
 		{call{"GET", "/v1/items", "", nil}, "anybody"},

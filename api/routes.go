@@ -50,6 +50,7 @@ type Alerts interface {
 	Stopped(ctx context.Context) (*push.Stop, error)
 	CountSubscriptions(ctx context.Context) (int64, error)
 	Status() push.Status
+	Watch() *push.Watch
 	ClearAlarms(ctx context.Context) error
 }
 
@@ -90,7 +91,12 @@ type Options struct {
 	// AppendTime is how long an append is waited for before the client is told
 	// that its outcome is not known. Default 20 s.
 	AppendTime time.Duration
-	Logger     *slog.Logger // default: discards
+	// Promise is what reports are held against. Default: nothing is promised.
+	Promise push.Promise
+	// TicketKey is what nodes share so that each takes the tickets for desks of
+	// all; it is a secret. Default: a random one.
+	TicketKey []byte
+	Logger    *slog.Logger // default: discards
 }
 
 type server struct {
@@ -103,6 +109,8 @@ type server struct {
 	receipts *limiter
 	reads    *limiter // what reads the store
 	joins    *limiter // readers by address
+	desks    *limiter // tickets
+	tickets  *tickets
 	crowd    *rate.Limiter
 }
 
@@ -128,6 +136,8 @@ func New(p Parts, o Options) http.Handler {
 		receipts: newLimiter(200*time.Millisecond, 100), // many readers may share one address
 		reads:    newLimiter(10*time.Millisecond, 400),
 		joins:    newLimiter(time.Second/time.Duration(o.AddressJoinRate), 100*o.AddressJoinRate),
+		desks:    newLimiter(100*time.Millisecond, 300), // a newsroom shares one address
+		tickets:  newTickets(o.TicketKey),
 		crowd:    rate.NewLimiter(rate.Limit(o.JoinRate), 2*o.JoinRate),
 	}
 	return s.routes()
@@ -158,6 +168,7 @@ func (s *server) routes() http.Handler {
 	r.Group(func(r chi.Router) {
 		editor, chief := desk.RoleEditor, desk.RoleChief
 		r.Use(editors)
+		r.Post("/v1/live/ticket", s.handle(s.limit(s.desks, s.allow(editor, s.ticket))))
 		r.Get("/v1/me", s.handle(s.allow(editor, s.me)))
 		r.Post("/v1/items", s.handle(s.limit(s.posts, s.allow(editor, s.post))))
 		r.Post("/v1/items/{id}/revisions", s.handle(s.limit(s.posts, s.allow(editor, s.revise))))

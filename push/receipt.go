@@ -42,10 +42,10 @@ func sampleOf(standing int64) int {
 // oneIn is Sample as a number to reckon with.
 func (c Campaign) oneIn() int64 { return max(int64(c.Sample), 1) }
 
-// Told is the time of something that a browser says happened so long before
-// now. It is believed up to a minute.
-func Told(now time.Time, waited time.Duration) time.Time {
-	return now.Add(-min(max(waited, 0), maxWaited))
+// Told is the time of something that a browser says happened so many
+// milliseconds before now. It is believed up to a minute.
+func Told(now time.Time, waited int64) time.Time {
+	return now.Add(-time.Duration(min(max(waited, 0), maxWaited.Milliseconds())) * time.Millisecond)
 }
 
 // Check is nil if r has the form of a receipt: a token as campaigns have, and

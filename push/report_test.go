@@ -143,9 +143,9 @@ func TestSampleOf(t *testing.T) {
 		}
 	}
 	now := opened
-	for waited, want := range map[time.Duration]time.Duration{-time.Hour: 0, 0: 0, 3 * time.Second: 3 * time.Second, time.Hour: maxWaited} {
+	for waited, want := range map[int64]time.Duration{math.MinInt64: 0, 0: 0, 3000: 3 * time.Second, math.MaxInt64: maxWaited} {
 		if got := now.Sub(Told(now, waited)); got != want {
-			t.Errorf("of %v %v are believed, want %v", waited, got, want)
+			t.Errorf("of %d ms %v are believed, want %v", waited, got, want)
 		}
 	}
 }

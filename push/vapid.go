@@ -1,6 +1,8 @@
 package push
 
 import (
+	"crypto/hkdf"
+	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -29,6 +31,16 @@ func (v VAPID) String() string { return v.public }
 
 // GoString is the public key.
 func (v VAPID) GoString() string { return v.public }
+
+// Secret is 32 bytes for the purpose, the same on all nodes that share the
+// keys. It tells nothing of the private key, nor of other purposes' secrets.
+func (v VAPID) Secret(purpose string) ([]byte, error) {
+	b, err := hkdf.Key(sha256.New, []byte(v.private), nil, "crier "+purpose, 32)
+	if err != nil {
+		return nil, fmt.Errorf("a secret for %s: %w", purpose, err)
+	}
+	return b, nil
+}
 
 // vapidFile is the form of the file.
 type vapidFile struct {
