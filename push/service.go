@@ -30,6 +30,7 @@ type Service struct {
 	wake   chan struct{} // holds one ring for the dispatcher
 	outage outage
 	pages  *underway
+	canary canary
 }
 
 // New makes a service on a store that follows log. It sends nothing before
@@ -173,9 +174,10 @@ func (s *Service) CountSubscriptions(ctx context.Context) (int64, error) {
 
 // Status is how sending goes.
 type Status struct {
-	Alarms []Alarm            `json:"alarms"` // of all nodes: while any stands no subscription is removed
+	Alarms []Alarm            `json:"alarms"` // of all nodes: while one of a push service stands no subscription is removed
 	Rates  map[string]float64 `json:"rates"`  // towards the push services this node has met, in requests a second of all nodes
 	Keys   Keys               `json:"keys"`   // of this node
+	Canary Canary             `json:"canary"` // likewise
 }
 
 // Keys counts the sender keys that were prepared ahead of time.
@@ -188,7 +190,7 @@ type Keys struct {
 // Status does not block. What other nodes have found is in it within a second
 // or two.
 func (s *Service) Status() Status {
-	return Status{s.guard.standing(), s.net.rates(), s.stock.count()}
+	return Status{s.guard.standing(), s.net.rates(), s.stock.count(), s.canary.count()}
 }
 
 // ClearAlarms is an operator's word that the answers which raised the alarms

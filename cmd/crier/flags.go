@@ -58,6 +58,8 @@ type listenFlags struct {
 	DrainWindow     time.Duration  `help:"On shutdown, time over which readers are sent elsewhere." default:"10s" placeholder:"TIME"`
 	LogEntries      int            `help:"Newest entries of the log that are kept, however old. Readers from before what is kept get the front." default:"100000" placeholder:"N"`
 	LogAge          time.Duration  `help:"Age under which entries of the log are kept, however many." default:"168h" placeholder:"TIME"`
+
+	watchFlags
 }
 
 func newParser(cli *flags, more ...kong.Option) (*kong.Kong, error) {

@@ -18,12 +18,13 @@ import (
 // metrics is what /metrics shows. It is read when asked for, from the counts
 // that the parts keep; only appends are measured here.
 type metrics struct {
-	appends *prometheus.HistogramVec
-	trimmed atomic.Int64
+	appends  *prometheus.HistogramVec
+	promises *promises
+	trimmed  atomic.Int64
 }
 
 func newMetrics() *metrics {
-	return &metrics{appends: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+	return &metrics{promises: newPromises(), appends: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 		Name: "crier_append_seconds", Help: "Time until an append was acknowledged or refused.",
 		Buckets: prometheus.ExponentialBuckets(0.0001, 2, 16), // 0.1 ms to 3.3 s
 	}, []string{"outcome"})}
@@ -60,7 +61,7 @@ func outcome(r news.Receipt, err error) string {
 func (n *node) registry() *prometheus.Registry {
 	r := prometheus.NewRegistry()
 	r.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
-		n.metrics.appends, collector(n.collect))
+		n.metrics.appends, n.metrics.promises.judged, n.metrics.promises.to90, collector(n.collect))
 	return r
 }
 
@@ -142,7 +143,10 @@ func collectAlerts(s sink, st push.Status) {
 	s.gauge("crier_keys_ready", "Sender keys prepared and not used yet.", float64(st.Keys.Ready))
 	s.counter("crier_keys_hits_total", "Notifications sealed with a prepared key.", float64(st.Keys.Hits))
 	s.counter("crier_keys_misses_total", "Notifications of campaigns for which none was prepared.", float64(st.Keys.Misses))
-	s.gauge("crier_alarms", "Alarms that stand: while there are any no subscription is removed.", float64(len(st.Alarms)))
+	s.gauge("crier_alarms", "Alarms that stand: while one of a push service does no subscription is removed.", float64(len(st.Alarms)))
+	s.gauge("crier_canary_seconds", "How long the canary's last flight from this node took; 0 before the first.", st.Canary.Took.Seconds())
+	s.counter("crier_canary_runs_total", "Times that this node sent the canary.", float64(st.Canary.Runs))
+	s.counter("crier_canary_failures_total", "Times that it failed or was late.", float64(st.Canary.Failures))
 	for service, rate := range st.Rates {
 		s.gauge("crier_alert_rate", "Learned rate of a push service, in requests a second.", rate, "service", service)
 	}

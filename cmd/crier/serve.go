@@ -42,6 +42,7 @@ type node struct {
 	engine  engine
 	hub     *hub.Hub // nil on a node without pages
 	alerts  *push.Service
+	watch   *api.DeskWatch // nil on a node without readers
 	leader  *leader
 	metrics *metrics
 	server  *http.Server
@@ -115,6 +116,13 @@ func open(ctx context.Context, c serveCmd, logger *slog.Logger) (_ *node, base s
 		return nil, "", err
 	}
 	parts.Alerts = n.alerts
+	o, err := c.apiOptions(does, vapid, logger)
+	if err != nil {
+		return nil, "", err
+	}
+	if does.hub {
+		n.watch = api.NewDeskWatch(n.hub, parts, o)
+	}
 	if parts.Site, err = web.New(web.Options{PublicURL: base, Topics: c.Topics, Version: version}); err != nil {
 		return nil, "", err
 	}
@@ -126,10 +134,10 @@ func open(ctx context.Context, c serveCmd, logger *slog.Logger) (_ *node, base s
 	if err != nil {
 		return nil, "", err
 	}
-	n.leader = newLeader(n.engine, logger, kept.chore(n.engine, logger))
+	chores := append(c.watching(n, o.Promise), kept.chore(n.engine, logger))
+	n.leader = newLeader(n.engine, logger, chores...)
 	n.server = &http.Server{
-		Handler: api.New(parts, api.Options{Proxies: c.Proxies, ReadersElsewhere: !does.hub, EditorsElsewhere: !does.api,
-			JoinRate: c.JoinRate, AddressJoinRate: c.AddressJoinRate, Logger: logger}),
+		Handler: api.New(parts, o),
 		// Who dawdles over a request's head is dropped: 10,000 half-open
 		// handshakes cost their sockets and nothing for longer.
 		ReadHeaderTimeout: 5 * time.Second,
@@ -174,6 +182,9 @@ func (n *node) run(ctx context.Context, started func(context.Context) error) err
 	}
 	g.Go(func() error { return n.alerts.Run(ctx) })
 	g.Go(func() error { return n.leader.Run(ctx) })
+	if n.watch != nil {
+		g.Go(func() error { return n.watch.Run(ctx) })
+	}
 	g.Go(func() error {
 		serve, ln := n.server.Serve, n.ln
 		if n.hub != nil {

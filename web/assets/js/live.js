@@ -20,7 +20,8 @@ const nap = 10_000; // ms that the clock jumps when the device has slept
  *   waiting     will try again at retryAt (ms since 1970)
  *   offline     the browser says there is no network
  *   stopped
- * and entries and resets to onMessage, in order, each newer than the last.
+ * and entries and resets to onMessage, in order, each newer than the last, and
+ * what is told to desks alone to onAside.
  */
 export class Live {
   #o;
@@ -38,8 +39,8 @@ export class Live {
   #ears = new AbortController();
   #tick = 0;
 
-  constructor({ src, topics = "", cursor = "", onMessage, onState, transports = ladder, random = Math.random }) {
-    this.#o = { src, topics, onMessage, onState, transports, random };
+  constructor({ src, topics = "", cursor = "", onMessage, onState, onAside, transports = ladder, random = Math.random }) {
+    this.#o = { src, topics, onMessage, onState, onAside, transports, random };
     this.#cursor = cursor;
   }
 
@@ -159,6 +160,9 @@ export class Live {
         return;
       case "drain":
         this.#after("succeed", this.#o.random() * m.within_ms, () => this.#succeed(conn.rung));
+        return;
+      default: // for desks: it is no news, and has no cursor
+        this.#o.onAside?.(m);
     }
   }
 

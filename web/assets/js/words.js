@@ -14,6 +14,14 @@ export function topicWord(topic) {
   return t.slice(0, 1).toUpperCase() + t.slice(1);
 }
 
+const services = {
+  "fcm.googleapis.com": "Google (Chrome, Android)", "updates.push.services.mozilla.com": "Mozilla (Firefox)",
+  "push.apple.com": "Apple (Safari, iPhone)", "notify.windows.com": "Microsoft (Edge)", other: "All others",
+};
+
+/** serviceWord is whose push service that is. */
+export const serviceWord = (service) => services[service] ?? service;
+
 /** count is a number with its noun. */
 export const count = (n, one, many = one + "s") => `${n.toLocaleString("en")} ${n === 1 ? one : many}`;
 

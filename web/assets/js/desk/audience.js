@@ -1,23 +1,26 @@
-// How many readers are here now, in the desk's bar.
+// How many readers are here now, in the desk's bar, and the alarms that stand.
 
 import { count } from "../words.js";
-import { me, readers } from "./session.js";
+import { showAlarms } from "./alarms.js";
+import { lookAround, me } from "./session.js";
 
 const place = document.getElementById("readers");
 const every = 10_000; // ms between looks
 
 let timer = 0;
 
-/** watchReaders shows how many there are, and nothing while that is not known. */
-export async function watchReaders() {
+/** watchAround shows what there is, and nothing of what is not known. */
+export async function watchAround() {
   clearTimeout(timer);
-  const n = await readers();
+  const now = await lookAround();
   if (!me) return;
-  place.textContent = n === null ? "" : `${count(n, "reader")} on this node`;
-  timer = setTimeout(watchReaders, every);
+  place.textContent = Number.isInteger(now?.readers) ? `${count(now.readers, "reader")} on this node` : "";
+  if (now) showAlarms(now.alarms);
+  timer = setTimeout(watchAround, every);
 }
 
-export function unwatchReaders() {
+export function unwatchAround() {
   clearTimeout(timer);
   place.textContent = "";
+  showAlarms([]);
 }

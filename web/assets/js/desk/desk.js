@@ -1,7 +1,7 @@
 // The desk: signing in and out, and what the parts have to know of each other.
 
 import { Refused, showProblem } from "../http.js";
-import { unwatchReaders, watchReaders } from "./audience.js";
+import { unwatchAround, watchAround } from "./audience.js";
 import { offerStories, startComposing, toHeadline } from "./compose.js";
 import { unwatchHalt, watchHalt } from "./halt.js";
 import { revise } from "./revise.js";
@@ -18,7 +18,7 @@ async function enter() {
   startComposing(take);
   toHeadline();
   watchHalt();
-  watchReaders();
+  watchAround();
   await startWire({ onAct: (kind, entry, button) => act(kind, entry, button), onChange: () => offerStories(stories()) });
 }
 
@@ -33,7 +33,7 @@ whenSignedOut((err) => {
   for (const d of document.querySelectorAll("dialog[open]")) d.close();
   stopWire();
   unwatchHalt();
-  unwatchReaders();
+  unwatchAround();
   byId("desk").hidden = true;
   byId("signin").hidden = false;
   document.body.classList.remove("drilling");

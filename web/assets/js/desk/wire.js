@@ -6,7 +6,9 @@ import { Live } from "../live.js";
 import { ask, showProblem } from "../http.js";
 import { keepTimes, timeWords } from "../time.js";
 import { kindWord, levelWord, topicWord } from "../words.js";
+import { showAlarms } from "./alarms.js";
 import { Report } from "./report.js";
+import { ways } from "./ways.js";
 
 const byId = (id) => document.getElementById(id);
 const list = byId("wire-list");
@@ -38,7 +40,11 @@ export async function startWire({ onAct, onChange }) {
     showProblem(byId("wire-problem"), err);
   }
   live = new Live({
-    src: location.origin, cursor,
+    src: location.origin, cursor, transports: ways,
+    onAside: (m) => {
+      if (m.type === "campaign") reports.get(m.report.item)?.take(m.report);
+      else if (m.type === "alarms") showAlarms(m.alarms);
+    },
     onMessage: (m) => {
       if (m.type === "reset") front.reset([...m.front, ...front.entries.filter((e) => e.item.drill)]);
       else front.apply(m.entry);
