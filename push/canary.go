@@ -76,7 +76,7 @@ func (s *Service) SendCanary(ctx context.Context) error {
 	if err != nil {
 		s.canary.failures.Add(1)
 		s.o.Logger.Error("the canary failed", "error", err)
-		return s.store.RaiseAlarm(ctx, Alarm{CanaryService, "a test alert to ourselves failed: " + err.Error(), begun.UTC().Truncate(time.Millisecond)})
+		return s.store.RaiseAlarm(ctx, Alarm{CanaryService, "the canary failed: " + err.Error(), begun.UTC().Truncate(time.Millisecond)})
 	}
 	return s.store.LowerAlarm(ctx, CanaryService)
 }

@@ -167,7 +167,7 @@ function browsersOf(c) {
   const estimated = asked > 1;
   return el("dl", { class: "report-numbers" },
     fact("Displayed", estimated ? `~${whole(number)}` : whole(c.displayed),
-      estimated ? `estimated: ${whole(low)} to ${whole(high)}; ${whole(c.displayed)} of 1 in ${asked} browsers say so` : "at least, say browsers"),
+      estimated ? `estimated: ${whole(low)} to ${whole(high)}; ${whole(c.displayed)} receipts, from 1 browser in ${asked}` : "at least, say browsers"),
     fact("Clicked", whole(c.clicked), "at least, say browsers"));
 }
 
