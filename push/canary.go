@@ -67,7 +67,11 @@ func (s *Service) SendCanary(ctx context.Context) error {
 	if ctx.Err() != nil {
 		return ctx.Err() // we are stopping: it says nothing
 	}
-	took := time.Since(begun)
+	return s.judgeCanary(ctx, time.Since(begun), err)
+}
+
+// judgeCanary counts a flight, and raises or lowers the alarm.
+func (s *Service) judgeCanary(ctx context.Context, took time.Duration, err error) error {
 	if err == nil && took > canaryLate {
 		err = fmt.Errorf("it took %.1f seconds", took.Seconds())
 	}
@@ -76,7 +80,7 @@ func (s *Service) SendCanary(ctx context.Context) error {
 	if err != nil {
 		s.canary.failures.Add(1)
 		s.o.Logger.Error("the canary failed", "error", err)
-		return s.store.RaiseAlarm(ctx, Alarm{CanaryService, "the canary failed: " + err.Error(), begun.UTC().Truncate(time.Millisecond)})
+		return s.store.RaiseAlarm(ctx, Alarm{CanaryService, "the canary failed: " + err.Error(), time.Now().UTC().Truncate(time.Millisecond)})
 	}
 	return s.store.LowerAlarm(ctx, CanaryService)
 }

@@ -1,13 +1,20 @@
 package push
 
 import (
+	"context"
 	"errors"
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"crier/push/seal"
 )
+
+// JudgeCanary is for tests that have it fail.
+func (s *Service) JudgeCanary(ctx context.Context, took time.Duration, err error) error {
+	return s.judgeCanary(ctx, took, err)
+}
 
 // TestPerch: the canary's push service takes what is right, and nothing else.
 func TestPerch(t *testing.T) {

@@ -53,10 +53,11 @@ func newKey(t *testing.T, redis string) string {
 func TestAdmin(t *testing.T) {
 	server := redistest.Start(t)
 	key := newKey(t, server.URL())
-	n := startNode(t, "--redis", server.URL(), "--admin", "127.0.0.1:0")
+	n := startNode(t, "--redis", server.URL(), "--admin", "127.0.0.1:0", "--canary-every", "1s")
 	if _, said, code := command(t, "post", "--url", n.url, "--key", key, "The bell rings"); code != 0 {
 		t.Fatal(said)
 	}
+	eventually(t, "the canary flies", func() bool { return metric(t, n.admin, "crier_canary_seconds") > 0 })
 	eventually(t, "the hub broadcasts the post", func() bool { return metric(t, n.admin, "crier_log_offset") == 1 })
 	for name, want := range map[string]float64{
 		"crier_leader": 1,
@@ -66,6 +67,7 @@ func TestAdmin(t *testing.T) {
 		`crier_readers_topic{topic="world"}`:             0,
 		"crier_log_stale":                                0,
 		"crier_alarms":                                   0,
+		"crier_canary_failures_total":                    0,
 	} {
 		if got := metric(t, n.admin, name); got != want {
 			t.Errorf("%s is %v, want %v", name, got, want)

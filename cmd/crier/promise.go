@@ -48,13 +48,17 @@ type promises struct {
 }
 
 func newPromises() *promises {
-	return &promises{
+	p := &promises{
 		judged: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "crier_campaigns_total",
 			Help: "Campaigns by what became of the promise, counted by the leader: kept, broken, or void where nobody was in the audience or a later entry came first."}, []string{"promise"}),
 		to90: prometheus.NewHistogram(prometheus.HistogramOpts{Name: "crier_campaign_90_seconds",
 			Help:    "Time until 90 % of a campaign's audience were accepted, counted by the leader.",
 			Buckets: []float64{1, 2, 5, 10, 20, 30, 60, 90, 120, 180, 300, 600, 1800, 3600}}),
 	}
+	for _, v := range []push.Verdict{push.PromiseKept, push.PromiseBroken, push.PromiseVoid} {
+		p.judged.WithLabelValues(string(v)) // so that they are shown from the first
+	}
+	return p
 }
 
 // promiseEvery is how often campaigns are looked at; after so many times

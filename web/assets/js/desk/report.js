@@ -134,11 +134,11 @@ function headline(c) {
   const share = Math.floor((100 * c.accepted) / Math.max(audience(c), 1));
   return el("div", { class: "report-head" },
     el("p", { class: "report-state", "data-state": c.state },
-      el("strong", {}, states[c.state] ?? c.state), el("span", {}, `since ${clockTime(Date.parse(c.opened_at))}`)),
+      el("strong", {}, states[c.state] ?? c.state), el("span", {}, ` since ${clockTime(Date.parse(c.opened_at))}`)),
     p && verdicts[p.verdict] && el("p", { class: "report-promise", "data-verdict": p.verdict },
-      el("strong", {}, verdicts[p.verdict]), el("span", {}, `${Number((100 * p.share).toFixed(2))} % within ${p.seconds} s`)),
+      el("strong", {}, verdicts[p.verdict]), el("span", {}, ` ${Number((100 * p.share).toFixed(2))} % within ${p.seconds} s`)),
     el("p", { class: "report-big", "data-word": "accepted" }, el("b", {}, whole(c.accepted)),
-      el("span", {}, c.audience === 0 ? reached(c) : `of ${c.swept === 1 ? "" : "about "}${whole(audience(c))} accepted, ${share} %`)));
+      el("span", {}, c.audience === 0 ? ` ${reached(c)}` : ` of ${c.swept === 1 ? "" : "about "}${whole(audience(c))} accepted, ${share} %`)));
 }
 
 function fact(word, value, more) {
