@@ -54,10 +54,11 @@ func TestAdmin(t *testing.T) {
 	server := redistest.Start(t)
 	key := newKey(t, server.URL())
 	n := startNode(t, "--redis", server.URL(), "--admin", "127.0.0.1:0", "--canary-every", "1s")
-	if _, said, code := command(t, "post", "--url", n.url, "--key", key, "The bell rings"); code != 0 {
+	eventually(t, "the canary flies", func() bool { return metric(t, n.admin, "crier_canary_seconds") > 0 })
+	if _, said, code := command(t, "post", "--url", n.url, "--key", key, "--alert", "--level", "flash", "The bell rings"); code != 0 {
 		t.Fatal(said)
 	}
-	eventually(t, "the canary flies", func() bool { return metric(t, n.admin, "crier_canary_seconds") > 0 })
+	eventually(t, "what became of the promise is counted", func() bool { return metric(t, n.admin, `crier_campaigns_total{promise="void"}`) == 1 })
 	eventually(t, "the hub broadcasts the post", func() bool { return metric(t, n.admin, "crier_log_offset") == 1 })
 	for name, want := range map[string]float64{
 		"crier_leader": 1,

@@ -13,7 +13,7 @@ import (
 	"time"
 )
 
-// ErrToken: not an Authorization that the push service should take.
+// ErrToken means that an Authorization is none that the push service should take.
 var ErrToken = errors.New("not a VAPID token to be taken")
 
 // Check is the push service's side of [Signer.Authorization]: it is nil if the
