@@ -205,4 +205,11 @@ func testReceipts(t *testing.T, s *store) {
 	equal(t, "receipts refused", refused.Load(), int32(38))
 	counted("at the cap", 4, 2)
 	ok(t, receipt(push.Displayed, "n1")) // a repeat is still no error
+
+	// A token is good for its own campaign only, and so is a nonce.
+	other := open(t, e, posted("nb"))
+	ok(t, w.finish(ctx, base))
+	ok(t, e.AddReceipt(ctx, push.Receipt{Token: other.Token, Kind: push.Displayed, Nonce: "n1", At: base}))
+	equal(t, "displayed of the other item", must(e.Report(ctx, "nb"))(t).Displayed, int64(1))
+	counted("after a receipt of another item", 4, 2)
 }
