@@ -8,7 +8,10 @@
 // cut into ranges of shards, never into an entry per subscriber; a worker
 // holds a [Lease] on a range and walks it page by page. A push service is the
 // browser vendor's server; an origin is one scheme, host and port of it. What
-// became of a delivery is counted in a [Tally].
+// became of a delivery is counted in a [Tally], for all and by push service; a
+// [Report] is a campaign's, with what can be estimated of the rest, and a
+// [Promise] is what it is held against. A [Watch] follows the reports of what
+// is under way. The [Canary] is a test alert to ourselves.
 //
 // # The way of a notification
 //
@@ -54,5 +57,5 @@
 // # Locks
 //
 // In this order: underway.mu, network.mu, origin.mu. Those of guard, pace,
-// zones, gathering, a shelf of the stock and seal.Signer are taken last and nothing is locked under them.
+// zones, gathering, perch, a shelf of the stock and seal.Signer are taken last and nothing is locked under them.
 package push
