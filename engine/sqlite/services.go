@@ -79,7 +79,7 @@ func (e *Engine) ClearAlarms(ctx context.Context, until time.Time) error {
 
 // alarmed reports whether an alarm stands that stops removals.
 func alarmed(ctx context.Context, c *conn) (stands bool, err error) {
-	err = c.row(ctx, "SELECT count(*) > 0 FROM alarms WHERE service <> ?", []any{push.CanaryService}, &stands)
+	err = c.row(ctx, "SELECT count(*) > 0 FROM alarms WHERE service > '' AND service <> ?", []any{push.CanaryService}, &stands)
 	return stands, err
 }
 
