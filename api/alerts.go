@@ -60,6 +60,26 @@ func (s *server) unsubscribe(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
+// confirm is POST /v1/alerts/confirmation: a greeting has arrived.
+func (s *server) confirm(w http.ResponseWriter, r *http.Request) error {
+	body, err := readBody(w, r)
+	if err != nil {
+		return err
+	}
+	var in struct {
+		Subscription string `json:"subscription"`
+		Nonce        string `json:"nonce"`
+	}
+	if err := decode(body, &in); err != nil {
+		return err
+	}
+	if err := s.Alerts.Confirm(r.Context(), in.Subscription, in.Nonce); err != nil {
+		return err
+	}
+	w.WriteHeader(http.StatusNoContent)
+	return nil
+}
+
 // receipt is POST /v1/alerts/receipts.
 func (s *server) receipt(w http.ResponseWriter, r *http.Request) error {
 	body, err := readBody(w, r)
@@ -96,6 +116,7 @@ type report struct {
 	Accepted    int64            `json:"accepted"`
 	Retried     int64            `json:"retried"`
 	Throttled   int64            `json:"throttled"`
+	Held        int64            `json:"held"`
 	Gone        int64            `json:"gone"`
 	Failed      map[string]int64 `json:"failed"`
 	Expired     int64            `json:"expired"`
@@ -123,7 +144,7 @@ func (s *server) campaign(w http.ResponseWriter, r *http.Request) error {
 	c, t := rep.Campaign, rep.Tally
 	out := report{
 		Campaign: c.ID, Item: c.Entry.Item.ID, Kind: string(c.Entry.Kind), OpenedAt: c.OpenedAt, Deadline: c.Deadline,
-		Audience: t.Audience, Queued: t.Queued(), Accepted: t.Accepted, Retried: t.Retried, Throttled: t.Throttled,
+		Audience: t.Audience, Queued: t.Queued(), Accepted: t.Accepted, Retried: t.Retried, Throttled: t.Throttled, Held: t.Held,
 		Gone: t.Gone, Failed: t.Failed, Expired: t.Expired, Cancelled: t.Cancelled,
 		Displayed: rep.Displayed, Clicked: rep.Clicked,
 		State: "sending",

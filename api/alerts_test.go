@@ -6,7 +6,6 @@ import (
 	"encoding/base64"
 	"fmt"
 	"net/http"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -165,10 +164,7 @@ func idleAlerts(t *testing.T) (*sqlite.Engine, options) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = store.Close() })
-	vapid, _, err := push.LoadOrCreateVAPID(filepath.Join(dir, push.VAPIDFile))
-	if err != nil {
-		t.Fatal(err)
-	}
+	vapid := newVAPID(t)
 	alerts, err := push.New(store, store, vapid, push.Options{})
 	if err != nil {
 		t.Fatal(err)

@@ -43,6 +43,7 @@ type Alerts interface {
 	Unsubscribe(ctx context.Context, id push.ID, auth [16]byte) error
 	ParseSubscription(body []byte) (push.Subscription, error)
 	ParseUnsubscribe(body []byte) (push.Subscription, error) // only ID and Auth are set
+	Confirm(ctx context.Context, subscription, nonce string) error
 	AddReceipt(ctx context.Context, r push.Receipt) error
 	Report(ctx context.Context, item string) (push.Report, error)
 	Stop(ctx context.Context, s push.Stop) error
@@ -100,6 +101,7 @@ type server struct {
 	guesses  *limiter // wrong keys
 	posts    *limiter // writes by editors
 	signups  *limiter // subscribing and unsubscribing
+	confirms *limiter
 	receipts *limiter
 	reads    *limiter // what reads the store
 	joins    *limiter // readers by address
@@ -125,6 +127,7 @@ func New(p Parts, o Options) http.Handler {
 		guesses:  newLimiter(3*time.Second, 20),
 		posts:    newLimiter(time.Millisecond, 2000),
 		signups:  newLimiter(2*time.Second, 30),
+		confirms: newLimiter(time.Second, 60),           // as signups, and each may be sent again
 		receipts: newLimiter(200*time.Millisecond, 100), // many readers may share one address
 		reads:    newLimiter(10*time.Millisecond, 400),
 		joins:    newLimiter(time.Second/time.Duration(o.AddressJoinRate), 100*o.AddressJoinRate),
@@ -171,6 +174,7 @@ func (s *server) routes() http.Handler {
 		r.Get("/v1/alerts/key", s.handle(s.alertsKey))
 		r.Put("/v1/alerts/subscription", s.handle(s.limit(s.signups, s.subscribe)))
 		r.Delete("/v1/alerts/subscription", s.handle(s.limit(s.signups, s.unsubscribe)))
+		r.Post("/v1/alerts/confirmation", s.handle(s.limit(s.confirms, s.confirm)))
 		r.Post("/v1/alerts/receipts", s.handle(s.limit(s.receipts, s.receipt)))
 	})
 	r.Group(func(r chi.Router) {

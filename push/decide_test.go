@@ -28,7 +28,7 @@ func TestDecide(t *testing.T) {
 	vienna := zone(t, "Europe/Vienna")
 	noon := time.Date(2026, 3, 2, 12, 0, 0, 0, vienna)
 	night := time.Date(2026, 3, 2, 23, 0, 0, 0, vienna)
-	quiet := &Quiet{22 * 60, 7 * 60, "Europe/Vienna"}
+	quiet := &Quiet{22 * 60, 7 * 60}
 	ago := func(d time.Duration) time.Time { return noon.Add(-d) }
 	three := []Campaign{
 		campaign(news.Posted, news.Urgent, ago(3*time.Hour), "world"),
@@ -104,12 +104,12 @@ func TestQuietHours(t *testing.T) {
 
 func TestZones(t *testing.T) {
 	var z zones
-	s := Subscription{Quiet: &Quiet{Zone: "Asia/Kathmandu"}}
+	s := Subscription{Zone: "Asia/Kathmandu"}
 	first := z.of(s)
 	if first.String() != "Asia/Kathmandu" || z.of(s) != first {
 		t.Errorf("zone %v", first)
 	}
-	if z.of(Subscription{}) != time.UTC || z.of(Subscription{Quiet: &Quiet{Zone: "Mars/Olympus"}}) != time.UTC {
+	if z.of(Subscription{}) != time.UTC || z.of(Subscription{Zone: "Mars/Olympus"}) != time.UTC {
 		t.Error("without a zone the day is not UTC's")
 	}
 }

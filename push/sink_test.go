@@ -13,7 +13,6 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
-	"path/filepath"
 	"strconv"
 	"strings"
 	"sync"
@@ -69,7 +68,7 @@ func NewSink(t testing.TB, tls bool, answers map[string]http.HandlerFunc) *Sink 
 
 func newSink(t testing.TB, tls bool, answers map[string]http.HandlerFunc, h2 *http.HTTP2Config) *Sink {
 	t.Helper()
-	keys, _, err := LoadOrCreateVAPID(filepath.Join(t.TempDir(), VAPIDFile))
+	keys, err := VAPID{}.Rotated()
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -92,7 +92,8 @@ func open(ctx context.Context, c serveCmd, logger *slog.Logger) (_ *node, base s
 	if err := putFixedKey(ctx, n.engine, c.AdminKey, c.Redis != ""); err != nil {
 		return nil, "", err
 	}
-	vapid, err := c.vapid(ctx, opened, logger)
+	keys := vapidKeys{n.engine}
+	vapid, err := keys.read(ctx, logger)
 	if err != nil {
 		return nil, "", err
 	}
@@ -110,7 +111,8 @@ func open(ctx context.Context, c serveCmd, logger *slog.Logger) (_ *node, base s
 		parts.Live = n.hub
 	}
 	n.alerts, err = push.New(n.engine, n.engine, vapid, push.Options{AlertHosts: c.AlertHosts, Subject: c.AlertSubject, PublicURL: base,
-		RequestTimeout: c.AlertTimeout, Lease: c.AlertLease, CampaignsElsewhere: !does.push, Logger: logger})
+		RequestTimeout: c.AlertTimeout, Lease: c.AlertLease, CampaignsElsewhere: !does.push, Logger: logger,
+		Keys: keys, Confirm: push.Confirm(c.AlertConfirm), Unseen: c.AlertUnseen, Items: n.engine})
 	if err != nil {
 		return nil, "", err
 	}
@@ -126,7 +128,7 @@ func open(ctx context.Context, c serveCmd, logger *slog.Logger) (_ *node, base s
 	if err != nil {
 		return nil, "", err
 	}
-	n.leader = newLeader(n.engine, logger, kept.chore(n.engine, logger))
+	n.leader = newLeader(n.engine, logger, kept.chore(n.engine, logger), tidying(n.alerts, logger))
 	n.server = &http.Server{
 		Handler: api.New(parts, api.Options{Proxies: c.Proxies, ReadersElsewhere: !does.hub, EditorsElsewhere: !does.api,
 			JoinRate: c.JoinRate, AddressJoinRate: c.AddressJoinRate, Logger: logger}),

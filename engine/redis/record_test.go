@@ -18,7 +18,8 @@ func member(s push.Subscription, born int64) string {
 func TestRecords(t *testing.T) {
 	full := testSubscription(1)
 	full.Auth = [16]byte{0xff, 0, 1}
-	full.Quiet = &push.Quiet{From: 22 * 60, To: 7 * 60, Zone: "Europe/Vienna"}
+	full.Quiet = &push.Quiet{From: 22 * 60, To: 7 * 60}
+	full.Zone, full.Digest, full.FlashAlways, full.Unconfirmed, full.Key = "Europe/Vienna", 1439, true, true, 1<<20
 	full.DailyMax, full.Language, full.Level = 300, "pt-BR", news.Flash
 	full.CreatedAt, full.SeenAt = testTime.Add(-time.Hour), testTime.Add(123*time.Millisecond)
 	for _, endpoint := range append(endpointsOf(), "", "https://push.example.org/"+strings.Repeat("x", 2000)) {
@@ -52,7 +53,7 @@ func endpointsOf() (out []string) {
 func FuzzDecode(f *testing.F) {
 	f.Add(member(testSubscription(1), 1))
 	s := testSubscription(2)
-	s.Quiet = &push.Quiet{From: 1, To: 2, Zone: "UTC"}
+	s.Quiet = &push.Quiet{From: 1, To: 2}
 	f.Add(member(s, 1<<40))
 	f.Add("")
 	f.Add(strings.Repeat("\xff", 200))
