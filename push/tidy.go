@@ -2,7 +2,6 @@ package push
 
 import (
 	"context"
-	"slices"
 	"sync"
 	"time"
 )
@@ -20,7 +19,7 @@ type tidier struct {
 	began   time.Time
 	walking bool
 	after   ID
-	vapid   []byte       // the keys as they were when it began
+	kept    []byte       // the VAPID keys as they were when it began
 	used    map[int]bool // the numbers of those that were seen
 }
 
@@ -44,7 +43,9 @@ func (s *Service) Tidy(ctx context.Context) (done Tidied, err error) {
 		if !t.began.IsZero() && now.Sub(t.began) < tidyEvery {
 			return done, nil
 		}
-		t.began, t.walking, t.after, t.vapid, t.used = now, true, ID{}, s.keys.now.Load().kept, map[int]bool{}
+		if err := s.beginTidying(ctx, now); err != nil {
+			return done, err
+		}
 	}
 	for t.walking {
 		page, err := s.store.Lives(ctx, t.after, tidyPage)
@@ -60,6 +61,18 @@ func (s *Service) Tidy(ctx context.Context) (done Tidied, err error) {
 	}
 	done.Retired, err = s.retire(ctx)
 	return done, err
+}
+
+// beginTidying begins a walk. The caller holds s.tidier.mu.
+func (s *Service) beginTidying(ctx context.Context, now time.Time) (err error) {
+	t := &s.tidier
+	if s.o.Keys != nil {
+		if t.kept, err = s.o.Keys.Kept(ctx); err != nil {
+			return err
+		}
+	}
+	t.began, t.walking, t.after, t.used = now, true, ID{}, map[int]bool{}
+	return nil
 }
 
 // tidyPage sees to the subscriptions of a page. The caller holds s.tidier.mu.
@@ -92,11 +105,14 @@ func (s *Service) tidyPage(ctx context.Context, page []Life, now time.Time, done
 // retire forgets the old keys that no subscription of a whole walk was made
 // with, unless the keys have changed meanwhile. The caller holds s.tidier.mu.
 func (s *Service) retire(ctx context.Context) (numbers []int, err error) {
-	now := s.keys.now.Load()
-	if s.o.Keys == nil || now.kept == nil || !slices.Equal(now.kept, s.tidier.vapid) {
+	if s.tidier.kept == nil {
 		return nil, nil
 	}
-	for _, p := range now.vapid.pairs[1:] {
+	v, err := ParseVAPID(s.tidier.kept)
+	if err != nil {
+		return nil, err
+	}
+	for _, p := range v.pairs[1:] {
 		if !s.tidier.used[p.Number] {
 			numbers = append(numbers, p.Number)
 		}
@@ -104,11 +120,11 @@ func (s *Service) retire(ctx context.Context) (numbers []int, err error) {
 	if numbers == nil {
 		return nil, nil
 	}
-	fresh, err := now.vapid.Without(numbers...).Bytes()
+	fresh, err := v.Without(numbers...).Bytes()
 	if err != nil {
 		return nil, err
 	}
-	replaced, err := s.o.Keys.Replace(ctx, now.kept, fresh)
+	replaced, err := s.o.Keys.Replace(ctx, s.tidier.kept, fresh)
 	if err != nil || !replaced {
 		return nil, err
 	}
