@@ -79,6 +79,15 @@ func TestParseSubscriptionRefuses(t *testing.T) {
 		{"the server's zone", good(`,"quiet":{"from":"22:00","to":"07:00","zone":"Local"}`), []string{"quiet.zone"}},
 		{"a file as zone", good(`,"quiet":{"from":"22:00","to":"07:00","zone":"../../../etc/passwd"}`), []string{"quiet.zone"}},
 		{"unknown in quiet", good(`,"quiet":{"from":"22:00","to":"07:00","zone":"UTC","days":[]}`), []string{"days"}},
+		{"no such time of day", good(`,"digest":"25:00"`), []string{"digest"}},
+		{"half a time of day", good(`,"digest":"7:00"`), []string{"digest"}},
+		{"no such zone", good(`,"zone":"Mars/Olympus"`), []string{"zone"}},
+		{"the server's zone for all", good(`,"zone":"Local"`), []string{"zone"}},
+		{"two zones", good(`,"zone":"UTC","quiet":{"from":"22:00","to":"07:00","zone":"Europe/Vienna"}`), []string{"quiet.zone"}},
+		{"a flash sometimes", good(`,"flash_always":"sometimes"`), []string{"flash_always"}},
+		{"another site's key", good(`,"key":"` + goodKey + `"`), []string{"key"}},
+		{"thousands of topics", good(`,"topics":["t` + strings.Repeat(`","t`, 1500) + `"]`), []string{"topics"}},
+		{"infinity", body("https://fcm.googleapis.com/", "BAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA", goodAuth, ""), []string{"keys.p256dh", "endpoint"}},
 		{"language", good(`,"language":"de_AT"`), []string{"language"}},
 		{"several at once", body("http://x/", goodKey, "", `,"daily_max":-1,"topics":["A"]`), []string{"keys.auth", "topics[0]", "endpoint", "daily_max"}},
 	} {
@@ -171,6 +180,9 @@ func FuzzParseSubscription(f *testing.F) {
 	f.Add([]byte(body(goodURL, goodKey, goodAuth, `,"topics":["world"],"level":"flash","quiet":{"from":"22:00","to":"07:00","zone":"Europe/Vienna"},"daily_max":3,"language":"en"`)))
 	f.Add([]byte(body("https://evil.example/x.google.com/", goodKey, goodAuth, "")))
 	f.Add([]byte(`{"endpoint":5}`))
+	f.Add([]byte(body(goodURL, goodKey, goodAuth, `,"digest":"25:00","zone":"Mars/Olympus","key":"=","flash_always":true`)))
+	f.Add([]byte(body(goodURL, goodKey, goodAuth, `,"digest":"07:30","zone":"Asia/Kathmandu","quiet":{"from":"22:00","to":"07:00"},"flash_always":true`)))
+	f.Add([]byte(body(goodURL, goodKey[:86]+"g", goodAuth, `,"topics":["t`+strings.Repeat(`","t`, 1500)+`"]`)))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		s, err := ParseSubscription(b, Hosts{}, VAPID{}, time.Now())
 		if err != nil {

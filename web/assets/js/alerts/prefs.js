@@ -5,13 +5,23 @@ const store = "crier-alerts";
 const address = "/alerts/choices";
 
 /** defaults is every alert of every topic, with sound. */
-export const defaults = { on: false, topics: [], level: "urgent", quiet: null, daily_max: 0, put_at: 0 };
+export const defaults = {
+  on: false, topics: [], level: "urgent", quiet: null, daily_max: 0, flash_always: false, digest: "18:00", zone: "", put_at: 0,
+};
+
+/** wishes is what of them the server is told. worker.js does the same. */
+export function wishes({ topics, level, quiet, daily_max, flash_always, digest, zone }) {
+  return { topics, level, quiet: quiet && { from: quiet.from, to: quiet.to }, daily_max, flash_always, digest, zone };
+}
 
 /** loadPrefs is the choices of this browser. */
 export async function loadPrefs() {
   try {
     const kept = await (await caches.open(store)).match(address);
-    return kept ? { ...defaults, ...(await kept.json()) } : defaults;
+    const prefs = kept ? { ...defaults, ...(await kept.json()) } : { ...defaults };
+    // The zone was kept with the quiet hours once; without it a day is the browser's.
+    prefs.zone ||= prefs.quiet?.zone ?? Intl.DateTimeFormat().resolvedOptions().timeZone ?? "";
+    return prefs;
   } catch {
     return defaults; // storage is off or damaged: the reader chooses anew
   }
