@@ -8,7 +8,9 @@
 // cut into ranges of shards, never into an entry per subscriber; a worker
 // holds a [Lease] on a range and walks it page by page. A push service is the
 // browser vendor's server; an origin is one scheme, host and port of it. What
-// became of a delivery is counted in a [Tally].
+// became of a delivery is counted in a [Tally]. What is beyond a subscriber's
+// daily bound is held for their digest, a campaign of its own every quarter of
+// an hour.
 //
 // # The way of a notification
 //
@@ -28,8 +30,9 @@
 //
 // # Invariants
 //
-//   - Every subscription that stands when a campaign opens gets at least one
-//     attempt before the deadline, whenever we crash. A crash repeats at most
+//   - Every subscription that wants a campaign, and stands and is confirmed when
+//     it opens, gets at least one attempt before the deadline, whenever we crash, or
+//     the item in its next digest. A crash repeats at most
 //     one page per worker, and a repeat replaces the first on the device: same
 //     Topic, same tag.
 //   - Every subscription in the audience ends in exactly one of accepted,
@@ -42,6 +45,8 @@
 //   - We connect to push services' hosts and to those the operator named, and
 //     to public addresses only unless the host was named. Redirects are not
 //     followed, every request is limited in time, every answer in size.
+//   - A notification is signed with the VAPID key that its subscription was made
+//     with. A key goes when no subscription of its own is left.
 //   - Endpoints and keys never appear in logs or errors; IDs may.
 //
 // # Who may block
@@ -53,6 +58,7 @@
 //
 // # Locks
 //
-// In this order: underway.mu, network.mu, origin.mu. Those of guard, pace,
+// In this order: tidier.mu, which is held while a walk waits for the store;
+// underway.mu, network.mu, origin.mu. Those of guard, pace,
 // zones, gathering, a shelf of the stock and seal.Signer are taken last and nothing is locked under them.
 package push

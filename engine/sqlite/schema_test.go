@@ -7,10 +7,13 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strconv"
 	"strings"
 	"testing"
+
+	"crier/push"
 )
 
 // bare opens a database file as it is, with none of this package's care.
@@ -144,6 +147,37 @@ func TestMigrations(t *testing.T) {
 	}
 	if err := expect(ctx, c, n+3); err == nil || !strings.Contains(err.Error(), "older") {
 		t.Fatalf("an older schema: %v", err)
+	}
+}
+
+// TestOldSubscriptionsKeepTheirPromises: those from before there were digests
+// are confirmed, of the first key, and flashes heed what they heeded.
+func TestOldSubscriptionsKeepTheirPromises(t *testing.T) {
+	dir := t.TempDir()
+	c := bare(t, filepath.Join(dir, File))
+	if err := bringUp(t.Context(), c, migrations()[:2]); err != nil {
+		t.Fatal(err)
+	}
+	add := func(id byte, from, to, zone any) {
+		t.Helper()
+		key := append([]byte{id}, make([]byte, 15)...)
+		if _, err := c.exec(t.Context(), `INSERT INTO subscriptions VALUES (?, 0, 'e', zeroblob(65), zeroblob(16), '', 'urgent', ?, ?, ?, 3, 'en', 5, 6)`,
+			key, from, to, zone); err != nil {
+			t.Fatal(err)
+		}
+	}
+	add(1, nil, nil, nil)
+	add(2, 1320, 420, "Europe/Vienna")
+	e := openTest(t, dir, Options{})
+	for id, want := range map[byte]push.Subscription{
+		1: {FlashAlways: true},
+		2: {Quiet: &push.Quiet{From: 1320, To: 420}, Zone: "Europe/Vienna"},
+	} {
+		want.ID, want.Endpoint, want.Level, want.DailyMax, want.Digest, want.Language = push.ID{id}, "e", "urgent", 3, 1080, "en"
+		want.CreatedAt, want.SeenAt = when(5), when(6)
+		if got, err := e.Subscription(t.Context(), want.ID); err != nil || !reflect.DeepEqual(got, want) {
+			t.Errorf("%+v, %v; want %+v", got, err, want)
+		}
 	}
 }
 

@@ -127,7 +127,8 @@ async function renew(old, fresh) {
     fresh = null;
   }
   fresh ??= await self.registration.pushManager.subscribe({ userVisibleOnly: true, applicationServerKey: key });
-  const { topics, level, quiet, daily_max, flash_always, digest, zone, language } = prefs;
+  const { topics, level, quiet, daily_max, digest, zone, language } = prefs;
+  const flash_always = prefs.flash_always ?? !quiet; // see prefs.js
   const put = await send("PUT", { ...fresh.toJSON(), key, topics, level, quiet, daily_max, flash_always, digest, zone, language });
   if (put.ok && old && old.endpoint !== fresh.endpoint) {
     const { endpoint, keys } = old.toJSON();

@@ -18,8 +18,11 @@ export function wishes({ topics, level, quiet, daily_max, flash_always, digest, 
 export async function loadPrefs() {
   try {
     const kept = await (await caches.open(store)).match(address);
-    const prefs = kept ? { ...defaults, ...(await kept.json()) } : { ...defaults };
-    // The zone was kept with the quiet hours once; without it a day is the browser's.
+    const chosen = kept ? await kept.json() : {};
+    const prefs = { ...defaults, ...chosen };
+    // Choices from before there was a digest: a flash heeded quiet hours and no
+    // number a day, and the zone was kept with the quiet hours.
+    if (chosen.topics) prefs.flash_always = chosen.flash_always ?? !chosen.quiet;
     prefs.zone ||= prefs.quiet?.zone ?? Intl.DateTimeFormat().resolvedOptions().timeZone ?? "";
     return prefs;
   } catch {
