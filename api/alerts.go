@@ -57,6 +57,26 @@ func (s *server) unsubscribe(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
+// confirm is POST /v1/alerts/confirmation: a greeting has arrived.
+func (s *server) confirm(w http.ResponseWriter, r *http.Request) error {
+	body, err := readBody(w, r)
+	if err != nil {
+		return err
+	}
+	var in struct {
+		Subscription string `json:"subscription"`
+		Nonce        string `json:"nonce"`
+	}
+	if err := decode(body, &in); err != nil {
+		return err
+	}
+	if err := s.Alerts.Confirm(r.Context(), in.Subscription, in.Nonce); err != nil {
+		return err
+	}
+	w.WriteHeader(http.StatusNoContent)
+	return nil
+}
+
 // receipt is POST /v1/alerts/receipts.
 func (s *server) receipt(w http.ResponseWriter, r *http.Request) error {
 	body, err := readBody(w, r)

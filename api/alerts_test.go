@@ -1,12 +1,14 @@
 package api_test
 
 import (
+	"context"
 	"crypto/ecdh"
 	"crypto/rand"
 	"encoding/base64"
+	"encoding/json"
 	"fmt"
 	"net/http"
-	"path/filepath"
+	"net/netip"
 	"strings"
 	"testing"
 	"time"
@@ -16,6 +18,8 @@ import (
 	"crier/engine/sqlite"
 	"crier/news"
 	"crier/push"
+	"crier/push/pushtest"
+	"crier/push/seal"
 )
 
 // browser makes the subscription JSON of a browser, as PushSubscription.toJSON
@@ -59,6 +63,12 @@ func TestSubscribe(t *testing.T) {
 	}
 }
 
+// offCurve puts a point that is not on the curve in place of the key.
+func offCurve(sub string) string {
+	i := strings.Index(sub, `"p256dh":"`) + len(`"p256dh":"`)
+	return sub[:i] + base64.RawURLEncoding.EncodeToString(append([]byte{4}, make([]byte, 64)...)) + sub[i+87:]
+}
+
 func TestSubscribeRefused(t *testing.T) {
 	s := newSite(t)
 	good := "https://" + alertHost + "/one"
@@ -83,6 +93,9 @@ func TestSubscribeRefused(t *testing.T) {
 		{"regular", strings.Replace(sub, `"urgent"`, `"regular"`, 1), 422, "invalid"},
 		{"topic with path", strings.Replace(sub, `"world"`, `"../world"`, 1), 422, "invalid"},
 		{"no such zone", strings.Replace(sub, "Europe/Vienna", "../etc/passwd", 1), 422, "invalid"},
+		{"digest", strings.Replace(sub, `"daily_max":5`, `"digest":"25:00"`, 1), 422, "invalid"},
+		{"thousands of topics", strings.Replace(sub, `["world"]`, `["t`+strings.Repeat(`","t`, 3000)+`"]`, 1), 422, "invalid"},
+		{"off the curve", offCurve(sub), 422, "invalid"},
 		{"negative budget", strings.Replace(sub, `"daily_max":5`, `"daily_max":-5`, 1), 422, "invalid"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -95,16 +108,122 @@ func TestSubscribeRefused(t *testing.T) {
 	}
 }
 
-func TestSubscribingIsLimited(t *testing.T) {
-	s := newSite(t)
-	for i := range 100 {
-		sub, _ := browser(t, fmt.Sprintf("https://%s/%d", alertHost, i))
-		if a := s.do(call{"PUT", "/v1/alerts/subscription", sub, nil}); a.status == http.StatusTooManyRequests {
-			a.want(t, http.StatusTooManyRequests, "rate")
-			return
+// TestSubscriptionsByTheThousand come from one address, or one household's.
+func TestSubscriptionsByTheThousand(t *testing.T) {
+	s := newSite(t, func(_ *api.Parts, o *api.Options) { o.Proxies = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")} })
+	for name, from := range map[string]func(i int) string{
+		"one address": func(int) string { return "192.0.2.1" },
+		"one /64":     func(i int) string { return fmt.Sprintf("2001:db8:0:1::%x", i+1) },
+	} {
+		taken := 0
+		for i := range 1000 {
+			sub, _ := browser(t, fmt.Sprintf("https://%s/%s/%d", alertHost, strings.ReplaceAll(name, " ", ""), i))
+			a := s.do(call{"PUT", "/v1/alerts/subscription", sub, map[string]string{"X-Forwarded-For": from(i)}})
+			if a.status == http.StatusCreated {
+				taken++
+				continue
+			}
+			if a.want(t, http.StatusTooManyRequests, "rate"); a.header.Get("Retry-After") == "" {
+				t.Fatal("no Retry-After")
+			}
+		}
+		if taken < 30 || taken > 60 { // the burst, and what came back meanwhile
+			t.Errorf("%s: %d of 1000 were taken", name, taken)
 		}
 	}
-	t.Error("one address made 100 subscriptions in a row")
+	sub, _ := browser(t, "https://"+alertHost+"/next-door")
+	s.do(call{"PUT", "/v1/alerts/subscription", sub, map[string]string{"X-Forwarded-For": "2001:db8:0:2::1"}}).want(t, http.StatusCreated, "")
+}
+
+func TestSubscriptionsKey(t *testing.T) {
+	s := newSite(t)
+	var key struct{ Key string }
+	s.do(call{method: "GET", path: "/v1/alerts/key"}).into(t, &key)
+	sub, _ := browser(t, "https://"+alertHost+"/one")
+	with := func(k string) string { return strings.Replace(sub, "{", fmt.Sprintf(`{"key":%q,`, k), 1) }
+	s.do(call{"PUT", "/v1/alerts/subscription", with(newVAPID(t).Public()), nil}).want(t, http.StatusUnprocessableEntity, "invalid")
+	s.do(call{"PUT", "/v1/alerts/subscription", with(key.Key), nil}).want(t, http.StatusCreated, "")
+}
+
+// TestConfirmation sends back what the greeting carries.
+func TestConfirmation(t *testing.T) {
+	const path = "/v1/alerts/confirmation"
+	sink := pushtest.Start(t)
+	store, err := sqlite.Open(t.Context(), t.TempDir(), sqlite.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = store.Close() })
+	alerts, err := push.New(store, store, newVAPID(t), push.Options{AlertHosts: []string{sink.Host()}, Confirm: push.ConfirmAll})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- alerts.Run(ctx) }()
+	t.Cleanup(func() {
+		cancel()
+		if err := <-ended; err != nil {
+			t.Error(err)
+		}
+	})
+	s := newSite(t, func(p *api.Parts, _ *api.Options) { p.Alerts = alerts })
+	private, err := ecdh.P256().GenerateKey(rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var auth [16]byte
+	rand.Read(auth[:])
+	endpoint := sink.Subscribe(nil)
+	b64 := base64.RawURLEncoding.EncodeToString
+	s.do(call{"PUT", "/v1/alerts/subscription", fmt.Sprintf(`{"endpoint":%q,"keys":{"p256dh":%q,"auth":%q}}`,
+		endpoint, b64(private.PublicKey().Bytes()), b64(auth[:])), nil}).want(t, http.StatusCreated, "")
+	seen, err := sink.Wait(ctx, func(seen pushtest.Seen) bool { return len(seen.Requests) > 0 })
+	if err != nil {
+		t.Fatal(err)
+	}
+	message, err := seal.Open(private, auth, seen.Requests[0].Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var n struct {
+		Notification struct {
+			Data struct{ Confirm json.RawMessage }
+		}
+	}
+	if err := json.Unmarshal(message, &n); err != nil {
+		t.Fatal(err)
+	}
+	id := push.EndpointID(endpoint)
+	for _, c := range []struct {
+		body   string
+		status int
+		kind   string
+	}{
+		{`{`, 400, "json"},
+		{`{"subscription":"","nonce":"AAAAAAAAAAAAAAAAAAAAAA"}`, 422, "invalid"},
+		{`{"subscription":"` + id.String() + `","nonce":"AAAAAAAAAAAAAAAAAAAAAA"}`, 403, "confirmation"},
+		{`{"subscription":"` + push.ID{}.String() + `","nonce":"AAAAAAAAAAAAAAAAAAAAAA"}`, 403, "confirmation"},
+	} {
+		s.do(call{"POST", path, c.body, nil}).want(t, c.status, c.kind)
+	}
+	if sub, err := store.Subscription(ctx, id); err != nil || !sub.Unconfirmed {
+		t.Errorf("before: %+v, %v", sub, err)
+	}
+	for range 2 {
+		s.do(call{"POST", path, string(n.Notification.Data.Confirm), nil}).want(t, http.StatusNoContent, "")
+	}
+	if sub, err := store.Subscription(ctx, id); err != nil || sub.Unconfirmed {
+		t.Errorf("after: %+v, %v", sub, err)
+	}
+	for i := 0; ; i++ {
+		if s.do(call{"POST", path, `{"subscription":"","nonce":""}`, nil}).status == http.StatusTooManyRequests {
+			break
+		}
+		if i > 1000 {
+			t.Fatal("1000 guesses were answered")
+		}
+	}
 }
 
 func TestReceipts(t *testing.T) {
@@ -165,10 +284,7 @@ func idleAlerts(t *testing.T) (*sqlite.Engine, options) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = store.Close() })
-	vapid, _, err := push.LoadOrCreateVAPID(filepath.Join(dir, push.VAPIDFile))
-	if err != nil {
-		t.Fatal(err)
-	}
+	vapid := newVAPID(t)
 	alerts, err := push.New(store, store, vapid, push.Options{})
 	if err != nil {
 		t.Fatal(err)

@@ -9,7 +9,6 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -46,10 +45,7 @@ func newSite(t *testing.T, change ...options) *site {
 	if err != nil {
 		t.Fatal(err)
 	}
-	vapid, _, err := push.LoadOrCreateVAPID(filepath.Join(dir, push.VAPIDFile))
-	if err != nil {
-		t.Fatal(err)
-	}
+	vapid := newVAPID(t)
 	live, err := hub.New(engine, hub.Options{DrainWindow: time.Millisecond})
 	if err != nil {
 		t.Fatal(err)
@@ -93,6 +89,19 @@ func newSite(t *testing.T, change ...options) *site {
 		s.keys[role] = secret
 	}
 	return s
+}
+
+func newVAPID(t *testing.T) push.VAPID {
+	t.Helper()
+	b, err := push.NewVAPID()
+	if err != nil {
+		t.Fatal(err)
+	}
+	v, err := push.ParseVAPID(b)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return v
 }
 
 func newPages(t *testing.T) *web.Site {

@@ -77,6 +77,8 @@ func asProblem(err error) *Problem {
 	case errors.Is(err, push.ErrNotYours):
 		return problem(http.StatusForbidden, "not-yours", "The subscription belongs to another browser",
 			"keys.auth is not the one the subscription stands with.", "send the subscription as the browser gives it")
+	case errors.Is(err, push.ErrNotConfirmed):
+		return problem(http.StatusForbidden, "confirmation", "The confirmation is refused", "It is of no subscription that stands, or the nonce is not its own.", "send data.confirm of the notification")
 	case errors.Is(err, push.ErrReceiptRefused):
 		return problem(http.StatusForbidden, "receipt", "The receipt is refused", "Its token is of no campaign, or the campaign has all its receipts.", "")
 	case errors.Is(err, hub.ErrFull):

@@ -39,10 +39,12 @@ type Live interface {
 // Alerts is the notification service as this package sees it.
 type Alerts interface {
 	PublicKey() string
+	DeskKey() []byte
 	Subscribe(ctx context.Context, s push.Subscription) (created bool, err error)
 	Unsubscribe(ctx context.Context, id push.ID, auth [16]byte) error
 	ParseSubscription(body []byte) (push.Subscription, error)
 	ParseUnsubscribe(body []byte) (push.Subscription, error) // only ID and Auth are set
+	Confirm(ctx context.Context, subscription, nonce string) error
 	AddReceipt(ctx context.Context, r push.Receipt) error
 	Report(ctx context.Context, item string) (push.Report, error)
 	Stop(ctx context.Context, s push.Stop) error
@@ -93,10 +95,7 @@ type Options struct {
 	AppendTime time.Duration
 	// Promise is what reports are held against. Default: nothing is promised.
 	Promise push.Promise
-	// TicketKey is what nodes share so that each takes the tickets for desks of
-	// all; it is a secret. Default: a random one.
-	TicketKey []byte
-	Logger    *slog.Logger // default: discards
+	Logger  *slog.Logger // default: discards
 }
 
 type server struct {
@@ -106,6 +105,7 @@ type server struct {
 	guesses  *limiter // wrong keys
 	posts    *limiter // writes by editors
 	signups  *limiter // subscribing and unsubscribing
+	confirms *limiter
 	receipts *limiter
 	reads    *limiter // what reads the store
 	joins    *limiter // readers by address
@@ -133,11 +133,12 @@ func New(p Parts, o Options) http.Handler {
 		guesses:  newLimiter(3*time.Second, 20),
 		posts:    newLimiter(time.Millisecond, 2000),
 		signups:  newLimiter(2*time.Second, 30),
+		confirms: newLimiter(time.Second, 60),           // as signups, and each may be sent again
 		receipts: newLimiter(200*time.Millisecond, 100), // many readers may share one address
 		reads:    newLimiter(10*time.Millisecond, 400),
 		joins:    newLimiter(time.Second/time.Duration(o.AddressJoinRate), 100*o.AddressJoinRate),
 		desks:    newLimiter(100*time.Millisecond, 300), // a newsroom shares one address
-		tickets:  newTickets(o.TicketKey),
+		tickets:  newTickets(p.Alerts.DeskKey),
 		crowd:    rate.NewLimiter(rate.Limit(o.JoinRate), 2*o.JoinRate),
 	}
 	return s.routes()
@@ -182,6 +183,7 @@ func (s *server) routes() http.Handler {
 		r.Get("/v1/alerts/key", s.handle(s.alertsKey))
 		r.Put("/v1/alerts/subscription", s.handle(s.limit(s.signups, s.subscribe)))
 		r.Delete("/v1/alerts/subscription", s.handle(s.limit(s.signups, s.unsubscribe)))
+		r.Post("/v1/alerts/confirmation", s.handle(s.limit(s.confirms, s.confirm)))
 		r.Post("/v1/alerts/receipts", s.handle(s.limit(s.receipts, s.receipt)))
 	})
 	r.Group(func(r chi.Router) {

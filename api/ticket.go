@@ -26,7 +26,7 @@ const (
 // tickets makes and takes tickets. Nodes with the same key take each other's;
 // that one is used once is seen to on each node by itself.
 type tickets struct {
-	key []byte
+	key func() []byte
 
 	mu    sync.Mutex
 	spent map[ticketID]time.Time // until when it is good
@@ -41,16 +41,12 @@ const (
 	ticketSize = ticketBody + 16
 )
 
-func newTickets(key []byte) *tickets {
-	if key == nil {
-		key = make([]byte, 32)
-		rand.Read(key) // never fails: crypto/rand aborts the program instead
-	}
+func newTickets(key func() []byte) *tickets {
 	return &tickets{key: key, spent: map[ticketID]time.Time{}}
 }
 
 func (t *tickets) sign(body []byte) []byte {
-	mac := hmac.New(sha256.New, t.key)
+	mac := hmac.New(sha256.New, t.key())
 	mac.Write(body)
 	return mac.Sum(nil)[:ticketSize-ticketBody]
 }

@@ -6,9 +6,11 @@ import (
 	"time"
 )
 
+func signedWith(key string) func() []byte { return func() []byte { return []byte(key) } }
+
 func TestTickets(t *testing.T) {
-	key := []byte("a key that all nodes share")
-	one, other, stranger := newTickets(key), newTickets(key), newTickets(nil)
+	shared := signedWith("a key that all nodes share")
+	one, other, stranger := newTickets(shared), newTickets(shared), newTickets(signedWith("another"))
 	now := time.Now()
 	ticket := one.issue(now)
 	for _, c := range []struct {
@@ -47,7 +49,7 @@ func TestTickets(t *testing.T) {
 // TestTicketsAreForgotten: those that were used are remembered in a bounded
 // number, and for as long as they are good.
 func TestTicketsAreForgotten(t *testing.T) {
-	s := newTickets(nil)
+	s := newTickets(signedWith("key"))
 	now := time.Now()
 	for range mostSpent {
 		if !s.take(s.issue(now), now) {
@@ -64,11 +66,11 @@ func TestTicketsAreForgotten(t *testing.T) {
 }
 
 func FuzzTicket(f *testing.F) {
-	s := newTickets([]byte("key"))
+	s := newTickets(signedWith("key"))
 	f.Add(s.issue(time.Now()))
 	f.Add("")
 	f.Add("AAAA")
-	strangers := newTickets([]byte("another key"))
+	strangers := newTickets(signedWith("another key"))
 	f.Fuzz(func(t *testing.T, text string) {
 		if strangers.take(text, time.Now()) {
 			t.Fatalf("%q is taken", text)

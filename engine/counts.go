@@ -20,7 +20,7 @@ const (
 func plain(t *push.Tally) map[string]*int64 {
 	return map[string]*int64{
 		"audience": &t.Audience, "accepted": &t.Accepted, "gone": &t.Gone, "expired": &t.Expired,
-		"cancelled": &t.Cancelled, "retried": &t.Retried, "throttled": &t.Throttled,
+		"cancelled": &t.Cancelled, "retried": &t.Retried, "throttled": &t.Throttled, "held": &t.Held,
 	}
 }
 

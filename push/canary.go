@@ -87,7 +87,7 @@ func (s *Service) judgeCanary(ctx context.Context, took time.Duration, err error
 
 // flyCanary is nil if the canary has arrived as it was sent.
 func (s *Service) flyCanary(ctx context.Context) error {
-	sink, err := openPerch(ctx, s.signer.Public())
+	sink, err := openPerch(ctx, s.PublicKey())
 	if err != nil {
 		return fmt.Errorf("play a push service: %w", err)
 	}
@@ -97,7 +97,7 @@ func (s *Service) flyCanary(ctx context.Context) error {
 		return err
 	}
 	quiet := slog.New(slog.DiscardHandler) // what goes wrong is told once, by our caller
-	n := &network{transport: newTransport(hosts, sink.roots), signer: s.signer, guard: newGuard(quiet), stock: newStock(0), nodes: 1, logger: quiet,
+	n := &network{transport: newTransport(hosts, sink.roots), keys: s.keys, guard: newGuard(quiet), stock: newStock(0), nodes: 1, logger: quiet,
 		conns: 1, timeout: canaryTime, origins: map[string]*origin{}, paces: map[string]*pace{}}
 	defer n.close()
 	now := time.Now()
@@ -110,6 +110,7 @@ func (s *Service) flyCanary(ctx context.Context) error {
 		return err
 	}
 	sub := sink.subscription()
+	sub.Key = s.keys.now.Load().vapid.Newest()
 	to, fault := hosts.target(sub.Endpoint)
 	if fault != nil {
 		return news.Invalid{*fault}

@@ -18,20 +18,20 @@ func (s *Service) JudgeCanary(ctx context.Context, took time.Duration, err error
 
 // TestPerch: the canary's push service takes what is right, and nothing else.
 func TestPerch(t *testing.T) {
-	keys, err := NewVAPID()
+	made, err := NewVAPID()
 	if err != nil {
 		t.Fatal(err)
 	}
-	vapid, err := ParseVAPID(keys)
+	vapid, err := ParseVAPID(made)
 	if err != nil {
 		t.Fatal(err)
 	}
-	signer, err := seal.NewSigner(vapid.private, "https://news.example")
+	keys, err := newKeyring(vapid, "https://news.example")
 	if err != nil {
 		t.Fatal(err)
 	}
-	for name, public := range map[string]string{"": signer.Public(), "its signature is of another key": strings.Repeat("A", 87)} {
-		s := &Service{signer: signer, o: Options{}}
+	for name, public := range map[string]string{"": vapid.Public(), "its signature is of another key": strings.Repeat("A", 87)} {
+		s := &Service{keys: keys, o: Options{}}
 		if err := s.o.complete(); err != nil {
 			t.Fatal(err)
 		}

@@ -28,7 +28,7 @@ func TestDecide(t *testing.T) {
 	vienna := zone(t, "Europe/Vienna")
 	noon := time.Date(2026, 3, 2, 12, 0, 0, 0, vienna)
 	night := time.Date(2026, 3, 2, 23, 0, 0, 0, vienna)
-	quiet := &Quiet{22 * 60, 7 * 60, "Europe/Vienna"}
+	quiet := &Quiet{22 * 60, 7 * 60}
 	ago := func(d time.Duration) time.Time { return noon.Add(-d) }
 	three := []Campaign{
 		campaign(news.Posted, news.Urgent, ago(3*time.Hour), "world"),
@@ -54,13 +54,22 @@ func TestDecide(t *testing.T) {
 
 		{"at night", Subscription{Level: news.Urgent, Quiet: quiet}, campaign(news.Posted, news.Urgent, night), night, nil, Silent},
 		{"a flash at night", Subscription{Level: news.Urgent, Quiet: quiet}, campaign(news.Posted, news.Flash, night), night, nil, Silent},
+		{"a flash at night, ticked", Subscription{Level: news.Urgent, Quiet: quiet, FlashAlways: true}, campaign(news.Posted, news.Flash, night), night, nil, Loud},
+		{"another one at night, ticked", Subscription{Level: news.Urgent, Quiet: quiet, FlashAlways: true}, campaign(news.Posted, news.Bulletin, night), night, nil, Silent},
 		{"a withdrawal at night", Subscription{Level: news.Urgent, Quiet: quiet}, campaign(news.Withdrawn, news.Flash, night), night, nil, Silent},
 		{"after the night", Subscription{Level: news.Urgent, Quiet: quiet}, campaign(news.Posted, news.Urgent, noon), noon, nil, Loud},
 		{"opened at night, sent by day", Subscription{Level: news.Urgent, Quiet: quiet}, campaign(news.Posted, news.Urgent, night.AddDate(0, 0, -1)), noon, nil, Loud},
 
 		{"the third of three", Subscription{Level: news.Urgent, DailyMax: 3}, campaign(news.Posted, news.Urgent, noon), noon, three[:2], Loud},
-		{"the fourth of three", Subscription{Level: news.Urgent, DailyMax: 3}, campaign(news.Posted, news.Urgent, noon), noon, three, Silent},
-		{"a flash beyond", Subscription{Level: news.Urgent, DailyMax: 3}, campaign(news.Posted, news.Flash, noon), noon, three, Loud},
+		{"the fourth of three", Subscription{Level: news.Urgent, DailyMax: 3}, campaign(news.Posted, news.Urgent, noon), noon, three, Held},
+		{"a flash beyond", Subscription{Level: news.Urgent, DailyMax: 3}, campaign(news.Posted, news.Flash, noon), noon, three, Held},
+		{"a flash beyond, ticked", Subscription{Level: news.Urgent, DailyMax: 3, FlashAlways: true}, campaign(news.Posted, news.Flash, noon), noon, three, Loud},
+		{"beyond, but a flash was ticked", Subscription{Level: news.Urgent, DailyMax: 3, FlashAlways: true}, campaign(news.Posted, news.Urgent, noon), noon, three, Held},
+		{"what came before the subscription", Subscription{Level: news.Urgent, DailyMax: 1, CreatedAt: ago(30 * time.Minute)}, campaign(news.Posted, news.Urgent, noon), noon, three, Loud},
+		{"beyond, and sent at night", Subscription{Level: news.Urgent, DailyMax: 3, Quiet: quiet}, campaign(news.Posted, news.Urgent, noon), night, three, Held},
+		{"at night beyond", Subscription{Level: news.Urgent, DailyMax: 1, Quiet: quiet}, campaign(news.Posted, news.Urgent, night), night, three, Silent},
+		{"unconfirmed", Subscription{Level: news.Urgent, Unconfirmed: true}, campaign(news.Posted, news.Flash, noon), noon, nil, Unwanted},
+		{"a digest is none of these", Subscription{Level: news.Urgent}, newDigest(noon, noon), noon, nil, Unwanted},
 		{"a correction beyond", Subscription{Level: news.Urgent, DailyMax: 3}, campaign(news.Corrected, news.Urgent, noon), noon, three, Loud},
 		{"unwanted ones do not count", Subscription{Level: news.Bulletin, DailyMax: 3}, campaign(news.Posted, news.Bulletin, noon), noon, three, Loud},
 		{"corrections do not count", Subscription{Level: news.Urgent, DailyMax: 1}, campaign(news.Posted, news.Urgent, noon), noon,
@@ -70,7 +79,7 @@ func TestDecide(t *testing.T) {
 		{"yesterday's do not count", Subscription{Level: news.Urgent, DailyMax: 1}, campaign(news.Posted, news.Urgent, noon), noon,
 			[]Campaign{campaign(news.Posted, news.Urgent, ago(12*time.Hour+time.Minute))}, Loud},
 		{"since midnight they do", Subscription{Level: news.Urgent, DailyMax: 1}, campaign(news.Posted, news.Urgent, noon), noon,
-			[]Campaign{campaign(news.Posted, news.Urgent, ago(12*time.Hour))}, Silent},
+			[]Campaign{campaign(news.Posted, news.Urgent, ago(12*time.Hour))}, Held},
 	} {
 		if got := Decide(tt.sub, tt.c, tt.now.UTC(), vienna, tt.today); got != tt.want {
 			t.Errorf("%s: %v, want %v", tt.name, got, tt.want)
@@ -104,12 +113,12 @@ func TestQuietHours(t *testing.T) {
 
 func TestZones(t *testing.T) {
 	var z zones
-	s := Subscription{Quiet: &Quiet{Zone: "Asia/Kathmandu"}}
+	s := Subscription{Zone: "Asia/Kathmandu"}
 	first := z.of(s)
 	if first.String() != "Asia/Kathmandu" || z.of(s) != first {
 		t.Errorf("zone %v", first)
 	}
-	if z.of(Subscription{}) != time.UTC || z.of(Subscription{Quiet: &Quiet{Zone: "Mars/Olympus"}}) != time.UTC {
+	if z.of(Subscription{}) != time.UTC || z.of(Subscription{Zone: "Mars/Olympus"}) != time.UTC {
 		t.Error("without a zone the day is not UTC's")
 	}
 }

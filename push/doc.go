@@ -11,7 +11,9 @@
 // became of a delivery is counted in a [Tally], for all and by push service; a
 // [Report] is a campaign's, with what can be estimated of the rest, and a
 // [Promise] is what it is held against. A [Watch] follows the reports of what
-// is under way. The [Canary] is a test alert to ourselves.
+// is under way. What is beyond a subscriber's daily bound is held for their
+// digest, a campaign of its own every quarter of an hour. The [Canary] is a
+// test alert to ourselves.
 //
 // # The way of a notification
 //
@@ -31,8 +33,9 @@
 //
 // # Invariants
 //
-//   - Every subscription that stands when a campaign opens gets at least one
-//     attempt before the deadline, whenever we crash. A crash repeats at most
+//   - Every subscription that wants a campaign, and stands and is confirmed when
+//     it opens, gets at least one attempt before the deadline, whenever we crash, or
+//     the item in its next digest. A crash repeats at most
 //     one page per worker, and a repeat replaces the first on the device: same
 //     Topic, same tag.
 //   - Every subscription in the audience ends in exactly one of accepted,
@@ -45,6 +48,8 @@
 //   - We connect to push services' hosts and to those the operator named, and
 //     to public addresses only unless the host was named. Redirects are not
 //     followed, every request is limited in time, every answer in size.
+//   - A notification is signed with the VAPID key that its subscription was made
+//     with. A key goes when no subscription of its own is left.
 //   - Endpoints and keys never appear in logs or errors; IDs may.
 //
 // # Who may block
@@ -56,6 +61,8 @@
 //
 // # Locks
 //
-// In this order: underway.mu, network.mu, origin.mu. Those of guard, pace,
-// zones, gathering, perch, a shelf of the stock and seal.Signer are taken last and nothing is locked under them.
+// In this order: tidier.mu, which is held while a walk waits for the store;
+// underway.mu, network.mu, origin.mu. Those of guard, pace, zones, gathering,
+// perch, a shelf of the stock and seal.Signer are taken last and nothing is
+// locked under them.
 package push

@@ -33,10 +33,11 @@ const (
 	greetTTL     = 10 * time.Minute
 )
 
+var errNoKeys = errors.New("the VAPID keys that the subscription was made with are no more")
+
 // greeter sends greetings, through webpush-go.
 type greeter struct {
 	s      *Service
-	keys   VAPID
 	client *http.Client
 	queue  chan greetJob
 }
@@ -46,8 +47,8 @@ type greetJob struct {
 	what greeting
 }
 
-func newGreeter(s *Service, keys VAPID) greeter {
-	return greeter{s: s, keys: keys, queue: make(chan greetJob, greetQueue), client: &http.Client{
+func newGreeter(s *Service) greeter {
+	return greeter{s: s, queue: make(chan greetJob, greetQueue), client: &http.Client{
 		Transport:     s.net.transport,
 		Timeout:       s.o.RequestTimeout,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
@@ -110,9 +111,17 @@ func (g *greeter) greet(ctx context.Context, j greetJob) {
 // that is not https, and has neither a time limit nor a check on redirects.
 func (g *greeter) post(ctx context.Context, j greetJob) (status int, err error) {
 	o := &g.s.o
-	message, err := fit(notice{8030, notification{
+	keys, ok := g.s.keys.now.Load().vapid.numbered(j.to.Key)
+	if !ok {
+		return 0, errNoKeys
+	}
+	data := noticeData{Kind: j.what.kind}
+	if nonce, ok := g.s.keys.nonce(&j.to); ok && j.to.Unconfirmed {
+		data.Confirm = &confirm{j.to.ID.String(), nonce}
+	}
+	message, err := fit(notice{8030, data.Confirm != nil, notification{
 		Title: j.what.title, Body: j.what.body, Navigate: o.PublicURL + "/alerts", Tag: "crier-" + j.what.kind, Lang: "en", Dir: "auto",
-		Timestamp: time.Now().UnixMilli(), Icon: o.Icon, Data: noticeData{Kind: j.what.kind},
+		Timestamp: time.Now().UnixMilli(), Icon: o.Icon, Data: data,
 	}})
 	if err != nil {
 		return 0, err
@@ -122,7 +131,7 @@ func (g *greeter) post(ctx context.Context, j greetJob) (status int, err error) 
 		&webpush.Subscription{Endpoint: j.to.Endpoint, Keys: webpush.Keys{P256dh: enc(j.to.P256dh[:]), Auth: enc(j.to.Auth[:])}},
 		&webpush.Options{
 			HTTPClient: g.client, RecordSize: seal.Size, TTL: int(greetTTL / time.Second), Urgency: webpush.UrgencyNormal,
-			Subscriber: strings.TrimPrefix(o.Subject, "mailto:"), VAPIDPublicKey: g.keys.public, VAPIDPrivateKey: g.keys.private,
+			Subscriber: strings.TrimPrefix(o.Subject, "mailto:"), VAPIDPublicKey: keys.Public, VAPIDPrivateKey: keys.Private,
 		})
 	if err != nil {
 		return 0, err

@@ -104,6 +104,7 @@ type target struct {
 	addr    string // host:port to connect to
 	origin  string // as VAPID tokens name it (RFC 6454 section 6.1)
 	service string // whose pace it shares
+	named   bool   // by the operator
 }
 
 // target checks an endpoint, as browsers send it, and takes it apart. The
@@ -135,7 +136,7 @@ func (h Hosts) target(endpoint string) (target, *news.Fault) {
 	t := target{url: u, scheme: u.Scheme, addr: net.JoinHostPort(host, port), service: vendor(host)}
 	switch {
 	case h.named[t.addr]:
-		t.service = t.addr
+		t.service, t.named = t.addr, true
 	case t.service == "":
 		return fault(fmt.Sprintf("is at %.100q, which is no push service we know", host), "use a browser's own push service, or have the operator name the host in --alert-hosts")
 	case u.Scheme != "https":

@@ -19,7 +19,7 @@ const (
 func (s *Service) listen(ctx context.Context) {
 	t := time.NewTicker(stopEvery)
 	defer t.Stop()
-	var alarms, attend time.Time
+	var alarms, attend, keys time.Time
 	failing := false
 	for ctx.Err() == nil {
 		now := time.Now()
@@ -27,6 +27,10 @@ func (s *Service) listen(ctx context.Context) {
 		if now.Sub(alarms) >= alarmsEvery || len(s.guard.news()) > 0 {
 			alarms = now
 			err = errors.Join(err, s.exchange(ctx))
+		}
+		if now.Sub(keys) >= keysEvery {
+			keys = now
+			err = errors.Join(err, s.hearKeys(ctx))
 		}
 		if now.Sub(attend) >= attendEvery && !s.o.CampaignsElsewhere {
 			attend = now

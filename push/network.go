@@ -6,14 +6,12 @@ import (
 	"net/http"
 	"sync"
 	"time"
-
-	"crier/push/seal"
 )
 
 // network is all origins, and what they share.
 type network struct {
 	transport *http.Transport
-	signer    *seal.Signer
+	keys      *keyring
 	guard     *guard
 	stock     *stock
 	logger    *slog.Logger

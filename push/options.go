@@ -49,6 +49,18 @@ type Options struct {
 	// Deadlines say how long after an entry its alerts are still sent, and
 	// kept by push services for devices that are off.
 	Deadlines Deadlines
+	// Keys is where the VAPID keys are kept, to be looked at every two seconds.
+	// Default: they stay as they are.
+	Keys KeyStore
+	// Confirm says whose subscriptions must be confirmed before they get alerts:
+	// see [Confirm]. Default ConfirmVendors.
+	Confirm Confirm
+	// Unseen is how long after the last visit a subscription is forgotten.
+	// Default: never.
+	Unseen time.Duration
+	// Items says how items stand, for digests. Default: as their last campaigns
+	// say.
+	Items Items
 	// CampaignsElsewhere: other nodes open and send campaigns. Subscribing,
 	// greetings, reports and orders to stop work all the same.
 	CampaignsElsewhere bool
@@ -94,6 +106,7 @@ func (o *Options) pageTime() time.Duration { return o.Lease / 3 }
 func (o *Options) complete() error {
 	set(&o.PublicURL, "http://127.0.0.1:8080")
 	set(&o.Icon, o.PublicURL+"/icon-192.png")
+	set(&o.Confirm, ConfirmVendors)
 	set(&o.Workers, 8)
 	set(&o.PageSize, 256)
 	set(&o.Lease, 60*time.Second)
@@ -112,7 +125,10 @@ func (o *Options) complete() error {
 	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" || strings.HasSuffix(o.PublicURL, "/") || len(o.PublicURL) > maxSite {
 		return fmt.Errorf("public URL %.80q: give scheme and host, without a slash at the end", o.PublicURL)
 	}
-	if o.Workers < 0 || o.PageSize < 0 || o.Conns < 0 || o.RequestTimeout < 0 || o.Grace < 0 || min(o.Deadlines.Flash, o.Deadlines.Bulletin, o.Deadlines.Urgent) < 0 {
+	if err := o.Confirm.check(); err != nil {
+		return err
+	}
+	if o.Unseen < 0 || o.Workers < 0 || o.PageSize < 0 || o.Conns < 0 || o.RequestTimeout < 0 || o.Grace < 0 || min(o.Deadlines.Flash, o.Deadlines.Bulletin, o.Deadlines.Urgent) < 0 {
 		return errors.New("an option is negative")
 	}
 	if o.Lease < 3*o.RequestTimeout {

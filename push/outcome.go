@@ -18,7 +18,7 @@ const (
 	FailedRedirected   = "redirected"   // 3xx, which is never followed
 	FailedRefused      = "refused"      // any other 4xx
 	FailedAddress      = "address"      // the endpoint leads nowhere that we may send to
-	FailedKeys         = "keys"         // the subscription's keys do not seal
+	FailedKeys         = "keys"         // the subscription's keys do not seal, or ours that it was made with are no more
 	FailedUnwanted     = "unwanted"     // the subscriber's wishes changed while a retry waited
 )
 

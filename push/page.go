@@ -14,6 +14,7 @@ type page struct {
 	deliveries []Delivery
 	loud       []byte // what is sealed
 	silent     []byte
+	own        [][]byte // a digest's, by delivery; nil for other campaigns
 	topic      string
 	urgency    string
 
@@ -52,8 +53,11 @@ func (p *page) drop(i int, out outcome) {
 	p.hand()
 }
 
-// text is the message for the voice.
-func (p *page) text(v Voice) []byte {
+// text is the message of a delivery.
+func (p *page) text(i int, v Voice) []byte {
+	if p.own != nil {
+		return p.own[i]
+	}
 	if v == Silent {
 		return p.silent
 	}
@@ -69,7 +73,10 @@ func (p *page) count(voices []Voice, remove bool, until time.Time) Progress {
 	var out Progress
 	by := map[string]*Tally{}
 	for i, d := range p.deliveries {
-		if voices[i] == Unwanted && d.Attempts == 0 {
+		if voices[i] <= Held && d.Attempts == 0 {
+			if voices[i] == Held {
+				out.Tally.Held++
+			}
 			continue
 		}
 		t := p.tallyOf(by, i)

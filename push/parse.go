@@ -32,40 +32,56 @@ type form struct {
 		P256dh string `json:"p256dh"`
 		Auth   string `json:"auth"`
 	} `json:"keys"`
-	Topics   []string   `json:"topics"`
-	Level    news.Level `json:"level"`
-	Quiet    *quietForm `json:"quiet"`
-	DailyMax int        `json:"daily_max"`
-	Language string     `json:"language"`
+	Key         string     `json:"key"` // the VAPID key it was made with, as PushSubscription.options has it
+	Topics      []string   `json:"topics"`
+	Level       news.Level `json:"level"`
+	Quiet       *quietForm `json:"quiet"`
+	DailyMax    int        `json:"daily_max"`
+	FlashAlways bool       `json:"flash_always"`
+	Digest      string     `json:"digest"`
+	Zone        string     `json:"zone"`
+	Language    string     `json:"language"`
 }
 
 type quietForm struct {
 	From string `json:"from"`
 	To   string `json:"to"`
-	Zone string `json:"zone"`
+	Zone string `json:"zone"` // as form.Zone, which came later
 }
 
 // ParseSubscription reads a subscription from a browser's JSON of at most 8
-// KiB and checks all of it. Unknown fields are refused. No level means urgent.
-// CreatedAt and SeenAt are at. The error is a [news.Invalid] with every fault.
-func ParseSubscription(body []byte, hosts Hosts, at time.Time) (Subscription, error) {
+// KiB and checks all of it. Unknown fields are refused. No level means urgent, no
+// digest 18:00, no key the oldest of keys. CreatedAt and SeenAt are at. The
+// error is a [news.Invalid] with every fault.
+func ParseSubscription(body []byte, hosts Hosts, keys VAPID, at time.Time) (Subscription, error) {
 	var f form
 	if err := decodeForm(body, &f); err != nil {
 		return Subscription{}, err
 	}
 	at = at.UTC().Truncate(time.Millisecond)
-	s := Subscription{ID: EndpointID(f.Endpoint), Endpoint: f.Endpoint, Level: f.Level, DailyMax: f.DailyMax, Language: f.Language, CreatedAt: at, SeenAt: at}
+	s := Subscription{ID: EndpointID(f.Endpoint), Endpoint: f.Endpoint, Level: f.Level, DailyMax: f.DailyMax, FlashAlways: f.FlashAlways,
+		Digest: usualDigest, Zone: f.Zone, Key: keys.Oldest(), Language: f.Language, CreatedAt: at, SeenAt: at}
 	if s.Level == "" {
 		s.Level = news.Urgent
 	}
 	faults := readKeys(&s, f.Keys.P256dh, f.Keys.Auth)
+	if f.Key != "" {
+		var known bool
+		if s.Key, known = keys.Number(f.Key); !known {
+			faults = append(faults, news.Fault{Field: "key", Problem: "is no key of ours", Mend: "subscribe anew with the key of GET /v1/alerts/key"})
+		}
+	}
 	if topics, err := news.CheckTopics(f.Topics); err == nil {
 		s.Topics = topics
 	} else {
 		faults = append(faults, faultsOf(err)...)
 	}
 	if f.Quiet != nil {
-		s.Quiet = &Quiet{From: readClock(&faults, "quiet.from", f.Quiet.From), To: readClock(&faults, "quiet.to", f.Quiet.To), Zone: f.Quiet.Zone}
+		s.Quiet = &Quiet{From: readClock(&faults, "quiet.from", f.Quiet.From), To: readClock(&faults, "quiet.to", f.Quiet.To)}
+		faults = append(faults, quietZone(&s, f.Quiet.Zone)...)
+	}
+	if f.Digest != "" {
+		s.Digest = readClock(&faults, "digest", f.Digest)
 	}
 	for _, fault := range faultsOf(s.Check(hosts)) { // what could not even be read has been said
 		if !slices.ContainsFunc(faults, func(have news.Fault) bool {
@@ -133,8 +149,17 @@ func (s Subscription) Check(hosts Hosts) error {
 	if !languageForm(s.Language) {
 		add("language", fmt.Sprintf("%.40q is not a language tag", s.Language), "use BCP 47, such as en or pt-BR")
 	}
-	if s.Quiet != nil {
-		faults = append(faults, s.Quiet.faults()...)
+	if q := s.Quiet; q != nil && (!inDay(q.From) || !inDay(q.To) || q.From == q.To) {
+		add("quiet", "is no span of a day", "give two different times from 00:00 to 23:59")
+	}
+	if !inDay(s.Digest) {
+		add("digest", "is no time of day", "use 00:00 to 23:59")
+	}
+	if _, err := loadZone(s.Zone); s.Zone != "" && err != nil {
+		faults = append(faults, zoneFault("zone", s.Zone))
+	}
+	if s.Key < 0 {
+		add("key", "is no key of ours", "use the number of one")
 	}
 	if faults == nil {
 		return nil
@@ -142,15 +167,27 @@ func (s Subscription) Check(hosts Hosts) error {
 	return faults
 }
 
-func (q Quiet) faults() (faults news.Invalid) {
-	const day = 24 * 60
-	if q.From < 0 || q.From >= day || q.To < 0 || q.To >= day || q.From == q.To {
-		faults = append(faults, news.Fault{Field: "quiet", Problem: "is no span of a day", Mend: "give two different times from 00:00 to 23:59"})
+// inDay reports whether m is minutes after midnight.
+func inDay(m int) bool { return m >= 0 && m < 24*60 }
+
+func zoneFault(field, zone string) news.Fault {
+	return news.Fault{Field: field, Problem: fmt.Sprintf("%.40q is not a time zone", zone), Mend: "use an IANA name, such as Europe/Vienna"}
+}
+
+// quietZone takes the zone that came with the quiet hours for that of s. A
+// subscriber has one clock.
+func quietZone(s *Subscription, zone string) news.Invalid {
+	switch {
+	case zone == "" && s.Zone != "":
+		return nil
+	case s.Zone != "" && s.Zone != zone:
+		return news.Invalid{{Field: "quiet.zone", Problem: "is not that of zone", Mend: "leave it out"}}
 	}
-	if _, err := loadZone(q.Zone); err != nil {
-		faults = append(faults, news.Fault{Field: "quiet.zone", Problem: fmt.Sprintf("%.40q is not a time zone", q.Zone), Mend: "use an IANA name, such as Europe/Vienna"})
+	if _, err := loadZone(zone); err != nil {
+		return news.Invalid{zoneFault("quiet.zone", zone)}
 	}
-	return faults
+	s.Zone = zone
+	return nil
 }
 
 var (

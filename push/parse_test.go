@@ -25,7 +25,7 @@ func body(endpoint, p256dh, auth, more string) string {
 func TestParseSubscription(t *testing.T) {
 	at := time.Date(2026, 3, 1, 12, 0, 0, 123456, time.FixedZone("", 3600))
 	s, err := ParseSubscription([]byte(body(goodURL, goodKey, goodAuth, `,"topics":["world","sport","world"],"level":"bulletin",
-		"quiet":{"from":"22:00","to":"07:30","zone":"Europe/Vienna"},"daily_max":5,"language":"de-AT"`)), Hosts{}, at)
+		"quiet":{"from":"22:00","to":"07:30","zone":"Europe/Vienna"},"daily_max":5,"language":"de-AT"`)), Hosts{}, VAPID{}, at)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -35,13 +35,13 @@ func TestParseSubscription(t *testing.T) {
 	if !slices.Equal(s.Topics, []string{"sport", "world"}) || s.Level != news.Bulletin || s.DailyMax != 5 || s.Language != "de-AT" {
 		t.Errorf("wishes: %+v", s)
 	}
-	if s.Quiet == nil || *s.Quiet != (Quiet{22 * 60, 7*60 + 30, "Europe/Vienna"}) {
+	if s.Quiet == nil || *s.Quiet != (Quiet{22 * 60, 7*60 + 30}) || s.Zone != "Europe/Vienna" {
 		t.Errorf("quiet hours: %+v", s.Quiet)
 	}
 	if want := at.UTC().Truncate(time.Millisecond); s.CreatedAt != want || s.SeenAt != want {
 		t.Errorf("times: %v, %v", s.CreatedAt, s.SeenAt)
 	}
-	s, err = ParseSubscription([]byte(body(goodURL, goodKey+"=", goodAuth+"==", `,"quiet":null`)), Hosts{}, at)
+	s, err = ParseSubscription([]byte(body(goodURL, goodKey+"=", goodAuth+"==", `,"quiet":null`)), Hosts{}, VAPID{}, at)
 	if err != nil || s.Level != news.Urgent || s.Quiet != nil || s.Topics != nil || s.DailyMax != 0 {
 		t.Errorf("without wishes: %+v, %v", s, err)
 	}
@@ -79,10 +79,19 @@ func TestParseSubscriptionRefuses(t *testing.T) {
 		{"the server's zone", good(`,"quiet":{"from":"22:00","to":"07:00","zone":"Local"}`), []string{"quiet.zone"}},
 		{"a file as zone", good(`,"quiet":{"from":"22:00","to":"07:00","zone":"../../../etc/passwd"}`), []string{"quiet.zone"}},
 		{"unknown in quiet", good(`,"quiet":{"from":"22:00","to":"07:00","zone":"UTC","days":[]}`), []string{"days"}},
+		{"no such time of day", good(`,"digest":"25:00"`), []string{"digest"}},
+		{"half a time of day", good(`,"digest":"7:00"`), []string{"digest"}},
+		{"no such zone", good(`,"zone":"Mars/Olympus"`), []string{"zone"}},
+		{"the server's zone for all", good(`,"zone":"Local"`), []string{"zone"}},
+		{"two zones", good(`,"zone":"UTC","quiet":{"from":"22:00","to":"07:00","zone":"Europe/Vienna"}`), []string{"quiet.zone"}},
+		{"a flash sometimes", good(`,"flash_always":"sometimes"`), []string{"flash_always"}},
+		{"another site's key", good(`,"key":"` + goodKey + `"`), []string{"key"}},
+		{"thousands of topics", good(`,"topics":["t` + strings.Repeat(`","t`, 1500) + `"]`), []string{"topics"}},
+		{"infinity", body("https://fcm.googleapis.com/", "BAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA", goodAuth, ""), []string{"keys.p256dh", "endpoint"}},
 		{"language", good(`,"language":"de_AT"`), []string{"language"}},
 		{"several at once", body("http://x/", goodKey, "", `,"daily_max":-1,"topics":["A"]`), []string{"keys.auth", "topics[0]", "endpoint", "daily_max"}},
 	} {
-		_, err := ParseSubscription([]byte(tt.body), Hosts{}, time.Now())
+		_, err := ParseSubscription([]byte(tt.body), Hosts{}, VAPID{}, time.Now())
 		var faults news.Invalid
 		if !errors.As(err, &faults) {
 			t.Errorf("%s: %v", tt.name, err)
@@ -116,7 +125,7 @@ func TestParseUnsubscribe(t *testing.T) {
 }
 
 func TestCheckRefusesWhatParsingCannotMake(t *testing.T) {
-	good, err := ParseSubscription([]byte(body(goodURL, goodKey, goodAuth, "")), Hosts{}, time.Now())
+	good, err := ParseSubscription([]byte(body(goodURL, goodKey, goodAuth, "")), Hosts{}, VAPID{}, time.Now())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -125,7 +134,7 @@ func TestCheckRefusesWhatParsingCannotMake(t *testing.T) {
 		"keys.p256dh": func(s *Subscription) { s.P256dh[64] ^= 1 },
 		"topics":      func(s *Subscription) { s.Topics = []string{"b", "a"} },
 		"level":       func(s *Subscription) { s.Level = "" },
-		"quiet":       func(s *Subscription) { s.Quiet = &Quiet{From: -1, To: 5, Zone: "UTC"} },
+		"quiet":       func(s *Subscription) { s.Quiet = &Quiet{From: -1, To: 5} },
 	} {
 		s := good
 		spoil(&s)
@@ -171,8 +180,11 @@ func FuzzParseSubscription(f *testing.F) {
 	f.Add([]byte(body(goodURL, goodKey, goodAuth, `,"topics":["world"],"level":"flash","quiet":{"from":"22:00","to":"07:00","zone":"Europe/Vienna"},"daily_max":3,"language":"en"`)))
 	f.Add([]byte(body("https://evil.example/x.google.com/", goodKey, goodAuth, "")))
 	f.Add([]byte(`{"endpoint":5}`))
+	f.Add([]byte(body(goodURL, goodKey, goodAuth, `,"digest":"25:00","zone":"Mars/Olympus","key":"=","flash_always":true`)))
+	f.Add([]byte(body(goodURL, goodKey, goodAuth, `,"digest":"07:30","zone":"Asia/Kathmandu","quiet":{"from":"22:00","to":"07:00"},"flash_always":true`)))
+	f.Add([]byte(body(goodURL, goodKey[:86]+"g", goodAuth, `,"topics":["t`+strings.Repeat(`","t`, 1500)+`"]`)))
 	f.Fuzz(func(t *testing.T, b []byte) {
-		s, err := ParseSubscription(b, Hosts{}, time.Now())
+		s, err := ParseSubscription(b, Hosts{}, VAPID{}, time.Now())
 		if err != nil {
 			if faultsOf(err) == nil {
 				t.Errorf("no fault in %v", err)

@@ -18,7 +18,8 @@ import (
 // notice is the message a browser gets: Declarative Web Push, which Safari acts
 // on by itself and our service worker follows elsewhere.
 type notice struct {
-	WebPush      int          `json:"web_push"` // 8030 marks the format
+	WebPush      int          `json:"web_push"`          // 8030 marks the format
+	Mutable      bool         `json:"mutable,omitempty"` // our service worker is to see it also where the browser shows it by itself
 	Notification notification `json:"notification"`
 }
 
@@ -46,6 +47,8 @@ type noticeData struct {
 	Kind     string     `json:"kind"`
 	Level    news.Level `json:"level,omitempty"`
 	Drill    bool       `json:"drill"`
+	// Confirm is to be sent back: then alerts are sent.
+	Confirm *confirm `json:"confirm,omitempty"`
 }
 
 // payload is the message of campaign c, at most seal.MaxPlaintext bytes: too
@@ -58,10 +61,34 @@ func payload(c Campaign, site, icon string, silent bool) ([]byte, error) {
 	if c.Sample > 0 {
 		within = receiptJitter
 	}
-	return fit(notice{8030, notification{
+	return fit(notice{8030, false, notification{
 		Title: title, Body: body, Navigate: site + "/s/" + item.Story, Tag: item.Story, Lang: item.Language, Dir: "auto",
 		Silent: silent, Timestamp: item.RevisedAt.UnixMilli(), Icon: icon,
 		Data: noticeData{Receipt: c.Token, OneIn: c.Sample, WithinMS: within.Milliseconds(), Item: item.ID, Story: item.Story, Kind: string(c.Entry.Kind), Level: item.Level, Drill: item.Drill},
+	}})
+}
+
+// mostHeadlines is how many headlines a digest gives.
+const mostHeadlines = 3
+
+// digestPayload is the message of a digest about these stories, newest first;
+// nil if there are none.
+func digestPayload(c Campaign, stories []news.Item, site, icon string, silent bool) ([]byte, error) {
+	if len(stories) == 0 {
+		return nil, nil
+	}
+	title, lines := "1 more story today", make([]string, 0, mostHeadlines)
+	if n := len(stories); n > 1 {
+		title = fmt.Sprintf("%d more stories today", n)
+	}
+	for _, item := range stories[:min(len(stories), mostHeadlines)] {
+		headline, _ := wording(news.Entry{Kind: news.Posted, Item: item})
+		lines = append(lines, headline)
+	}
+	return fit(notice{8030, false, notification{
+		Title: title, Body: strings.Join(lines, "\n"), Navigate: site + "/", Tag: digestStory, Lang: stories[0].Language, Dir: "auto",
+		Silent: silent, Timestamp: c.Entry.Item.PostedAt.UnixMilli(), Icon: icon,
+		Data: noticeData{Receipt: c.Token, Kind: string(Digested)},
 	}})
 }
 

@@ -23,11 +23,15 @@ func (n *network) request(ctx context.Context, cc *http.ClientConn, o *origin, j
 		return outcome{fate: expired, at: now}
 	}
 	s := &p.deliveries[j.index].Subscription
-	body, err := n.stock.seal(make([]byte, 0, seal.Size), p.text(j.voice), s)
+	signer, out := n.keys.signer(s.Key, now)
+	if signer == nil {
+		return out
+	}
+	body, err := n.stock.seal(make([]byte, 0, seal.Size), p.text(j.index, j.voice), s)
 	if err != nil {
 		return outcome{fate: failed, reason: FailedKeys, at: now}
 	}
-	token, err := n.signer.Authorization(o.name, now)
+	token, err := signer.Authorization(o.name, now)
 	if err != nil {
 		n.logger.Error("sign a token", "service", o.service, "error", err)
 		return outcome{fate: retry, at: now}

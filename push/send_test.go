@@ -68,7 +68,7 @@ func TestAMessageArrivesAsItShould(t *testing.T) {
 		loud, silent := k.Subscribe("ok"), k.Subscribe("ok")
 		now := time.Now().UTC()
 		from := now.Hour()*60 + now.Minute() + 24*60
-		silent.Quiet = &Quiet{From: (from - 60) % (24 * 60), To: (from + 60) % (24 * 60), Zone: "UTC"}
+		silent.Quiet = &Quiet{From: (from - 60) % (24 * 60), To: (from + 60) % (24 * 60)}
 		for i, r := range sendAll(t, w, loud, silent) {
 			if r.fate != accepted {
 				t.Fatalf("TLS %v: delivery %d: %+v", tls, i, r)

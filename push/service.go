@@ -4,11 +4,11 @@ import (
 	"context"
 	"crypto/rand"
 	"crypto/subtle"
+	"errors"
 	"sync"
 	"time"
 
 	"crier/news"
-	"crier/push/seal"
 )
 
 // Service keeps subscriptions and sends campaigns to them. Make one with
@@ -19,11 +19,12 @@ type Service struct {
 	log    news.Log
 	o      Options
 	hosts  Hosts
-	signer *seal.Signer
+	keys   *keyring
 	guard  *guard
 	net    *network
 	zones  zones
 	greets greeter
+	tidier tidier
 	stock  *stock
 	fleet  *fleet
 	worker string        // how the store knows us
@@ -43,19 +44,19 @@ func New(store Store, log news.Log, keys VAPID, o Options) (*Service, error) {
 	if err != nil {
 		return nil, err
 	}
-	signer, err := seal.NewSigner(keys.private, o.Subject)
+	ring, err := newKeyring(keys, o.Subject)
 	if err != nil {
 		return nil, err
 	}
 	g, ready := newGuard(o.Logger), newStock(o.PreparedKeys)
-	net := &network{transport: newTransport(hosts, o.RootCAs), signer: signer, guard: g, stock: ready, nodes: 1, logger: o.Logger, conns: o.Conns,
+	net := &network{transport: newTransport(hosts, o.RootCAs), keys: ring, guard: g, stock: ready, nodes: 1, logger: o.Logger, conns: o.Conns,
 		timeout: o.RequestTimeout, origins: map[string]*origin{}, paces: map[string]*pace{}}
 	s := &Service{
-		store: store, log: log, o: o, hosts: hosts, signer: signer, guard: g, net: net, stock: ready, fleet: &fleet{},
+		store: store, log: log, o: o, hosts: hosts, keys: ring, guard: g, net: net, stock: ready, fleet: &fleet{},
 		worker: "w" + rand.Text(), wake: make(chan struct{}, 1),
 		pages: &underway{net: net, keep: o.Deadlines.longest(), pages: map[*page]struct{}{}, newest: map[string]newest{}},
 	}
-	s.greets = newGreeter(s, keys)
+	s.greets = newGreeter(s)
 	return s, nil
 }
 
@@ -69,6 +70,7 @@ func (s *Service) Run(ctx context.Context) error {
 	var parts sync.WaitGroup
 	if !s.o.CampaignsElsewhere {
 		parts.Go(func() { s.follow(ctx) })
+		parts.Go(func() { s.openDigests(ctx) })
 		parts.Go(func() { s.dispatch(ctx, sending) })
 		parts.Go(func() { s.prepareKeys(ctx) })
 	}
@@ -81,27 +83,34 @@ func (s *Service) Run(ctx context.Context) error {
 	return nil
 }
 
-// PublicKey is what browsers subscribe with: an uncompressed point in base64url.
-func (s *Service) PublicKey() string { return s.signer.Public() }
-
 // ParseSubscription is the function of that name with the service's hosts and
-// the present time.
+// keys and the present time.
 func (s *Service) ParseSubscription(body []byte) (Subscription, error) {
-	return ParseSubscription(body, s.hosts, time.Now())
+	return ParseSubscription(body, s.hosts, s.keys.now.Load().vapid, time.Now())
 }
 
 // ParseUnsubscribe is the function of that name.
 func (s *Service) ParseUnsubscribe(body []byte) (Subscription, error) { return ParseUnsubscribe(body) }
 
 // Subscribe keeps sub, as [Subscriptions] says of PutSubscription, and greets
-// a new one with a notification, in the background. Errors: [news.Invalid],
-// ErrNotYours.
+// a new one with a notification, in the background; and one that must be
+// confirmed and was not, if it has not been here for ten minutes. Errors:
+// [news.Invalid], ErrNotYours.
 func (s *Service) Subscribe(ctx context.Context, sub Subscription) (created bool, err error) {
 	if err := sub.Check(s.hosts); err != nil {
 		return false, err
 	}
+	sub.Unconfirmed = s.o.Confirm.must(s.hosts, sub.Endpoint)
+	again := false
+	if sub.Unconfirmed {
+		was, err := s.store.Subscription(ctx, sub.ID)
+		if err != nil && !errors.Is(err, ErrNoSubscription) {
+			return false, err
+		}
+		again = err == nil && was.Unconfirmed && sub.SeenAt.Sub(was.SeenAt) >= greetAgain
+	}
 	created, err = s.store.PutSubscription(ctx, sub)
-	if err == nil && created {
+	if err == nil && (created || again) {
 		s.greets.send(sub, welcome)
 	}
 	return created, err

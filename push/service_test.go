@@ -191,15 +191,3 @@ func TestABurstOfGoneRemovesNobody(t *testing.T) {
 		t.Errorf("%d stand after the operator said they are gone, %v", n, err)
 	}
 }
-
-func TestDailyMaxSilencesTheRest(t *testing.T) {
-	h := newHouse(t, nil, nil)
-	s := h.subscribe(1, "ok", func(s *push.Subscription) { s.DailyMax = 1 })[0]
-	for range 2 {
-		h.finished(h.post(news.Post{}))
-	}
-	got := h.sink.Got(s)
-	if len(got) != 2 || !strings.Contains(got[0].Text, `"silent":false`) || !strings.Contains(got[1].Text, `"silent":true`) {
-		t.Errorf("got %+v", got)
-	}
-}

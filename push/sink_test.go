@@ -13,7 +13,6 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
-	"path/filepath"
 	"strconv"
 	"strings"
 	"sync"
@@ -36,7 +35,6 @@ type Sink struct {
 	Answers map[string]http.HandlerFunc
 
 	t        testing.TB
-	public   *ecdsa.PublicKey
 	mu       sync.Mutex
 	browsers map[string]browser // by path
 	got      map[string][]Received
@@ -51,6 +49,7 @@ type Sink struct {
 type browser struct {
 	private *ecdh.PrivateKey
 	auth    [16]byte
+	key     int
 }
 
 // Received is a message that came.
@@ -69,19 +68,11 @@ func NewSink(t testing.TB, tls bool, answers map[string]http.HandlerFunc) *Sink 
 
 func newSink(t testing.TB, tls bool, answers map[string]http.HandlerFunc, h2 *http.HTTP2Config) *Sink {
 	t.Helper()
-	keys, _, err := LoadOrCreateVAPID(filepath.Join(t.TempDir(), VAPIDFile))
+	keys, err := VAPID{}.Rotated()
 	if err != nil {
 		t.Fatal(err)
 	}
-	point, err := base64.RawURLEncoding.DecodeString(keys.Public())
-	if err != nil {
-		t.Fatal(err)
-	}
-	public, err := ecdsa.ParseUncompressedPublicKey(elliptic.P256(), point)
-	if err != nil {
-		t.Fatal(err)
-	}
-	k := &Sink{Keys: keys, Answers: answers, t: t, public: public, browsers: map[string]browser{}, got: map[string][]Received{},
+	k := &Sink{Keys: keys, Answers: answers, t: t, browsers: map[string]browser{}, got: map[string][]Received{},
 		tokens: map[string]bool{}, senders: map[string]bool{}, conns: map[string]int{}}
 	k.Server = httptest.NewUnstartedServer(k)
 	k.Server.Config.ConnState = func(_ net.Conn, s http.ConnState) {
@@ -119,15 +110,15 @@ func (k *Sink) Subscribe(answer string) Subscription {
 		k.t.Fatal(err)
 	}
 	path := "/" + answer + "/" + rand.Text()
-	s := Subscription{Endpoint: k.Server.URL + path, Level: news.Urgent}
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	s := Subscription{Endpoint: k.Server.URL + path, Level: news.Urgent, Key: k.Keys.Newest()}
 	s.ID = EndpointID(s.Endpoint)
 	copy(s.P256dh[:], private.PublicKey().Bytes())
 	rand.Read(s.Auth[:])
 	s.CreatedAt = time.Now().UTC().Truncate(time.Millisecond)
 	s.SeenAt = s.CreatedAt
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	k.browsers[path] = browser{private, s.Auth}
+	k.browsers[path] = browser{private, s.Auth, s.Key}
 	return s
 }
 
@@ -195,7 +186,8 @@ func (k *Sink) receive(r *http.Request) (m Received, err error) {
 	case len(r.Header.Get("Topic")) > 32:
 		return m, fmt.Errorf("topic %q", r.Header.Get("Topic"))
 	}
-	if err := k.checkToken(r.Header.Get("Authorization")); err != nil {
+	number, err := k.checkToken(r.Header.Get("Authorization"))
+	if err != nil {
 		return m, err
 	}
 	k.mu.Lock()
@@ -207,8 +199,8 @@ func (k *Sink) receive(r *http.Request) (m Received, err error) {
 	if used {
 		return m, fmt.Errorf("its sender key was used before")
 	}
-	if !ok {
-		return m, fmt.Errorf("no such browser")
+	if !ok || b.key != number {
+		return m, fmt.Errorf("no such browser with key %d", number)
 	}
 	text, err := seal.Open(b.private, b.auth, body)
 	if err != nil {
@@ -221,26 +213,43 @@ func (k *Sink) receive(r *http.Request) (m Received, err error) {
 	return Received{time.Duration(ttl) * time.Second, r.Header.Get("Topic"), r.Header.Get("Urgency"), string(text), time.Now()}, nil
 }
 
-func (k *Sink) checkToken(authorization string) error {
+// Rotate gives browsers that subscribe from now on another key.
+func (k *Sink) Rotate(keys VAPID) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.Keys = keys
+}
+
+// checkToken returns the number of the key that has signed the token.
+func (k *Sink) checkToken(authorization string) (number int, err error) {
+	text, key, ok := strings.Cut(strings.TrimPrefix(authorization, "vapid t="), ", k=")
 	k.mu.Lock()
 	known := k.tokens[authorization]
+	number, ours := k.Keys.Number(key)
 	k.mu.Unlock()
 	if known {
-		return nil
+		return number, nil
 	}
-	text, key, ok := strings.Cut(strings.TrimPrefix(authorization, "vapid t="), ", k=")
-	if !ok || key != k.Keys.Public() {
-		return fmt.Errorf("authorization %q", authorization)
+	if !ok || !ours {
+		return 0, fmt.Errorf("authorization %q", authorization)
 	}
-	_, err := jwt.Parse(text, func(*jwt.Token) (any, error) { return k.public, nil }, jwt.WithValidMethods([]string{"ES256"}),
+	point, err := base64.RawURLEncoding.DecodeString(key)
+	if err != nil {
+		return 0, err
+	}
+	public, err := ecdsa.ParseUncompressedPublicKey(elliptic.P256(), point)
+	if err != nil {
+		return 0, err
+	}
+	_, err = jwt.Parse(text, func(*jwt.Token) (any, error) { return public, nil }, jwt.WithValidMethods([]string{"ES256"}),
 		jwt.WithAudience(k.Server.URL), jwt.WithSubject("mailto:desk@news.example"), jwt.WithExpirationRequired())
 	if err != nil {
-		return fmt.Errorf("token: %w", err)
+		return 0, fmt.Errorf("token: %w", err)
 	}
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	k.tokens[authorization] = true
-	return nil
+	return number, nil
 }
 
 // Answer is an answer of the status, and nothing else.

@@ -35,14 +35,24 @@ const ReceiptLife = 7 * 24 * time.Hour
 type Subscriptions interface {
 	// PutSubscription keeps s, checked by Subscription.Check. One that stands
 	// with the same ID and the same Auth is refreshed: keys, preferences and
-	// SeenAt change, CreatedAt stays. Errors: ErrNotYours.
+	// SeenAt change, CreatedAt stays, and what was confirmed stays confirmed.
+	// Errors: ErrNotYours.
 	PutSubscription(ctx context.Context, s Subscription) (created bool, err error)
 	// Subscription is one by its ID. Errors: ErrNoSubscription.
 	Subscription(ctx context.Context, id ID) (Subscription, error)
 	// DeleteSubscription forgets it, if auth is its Auth. Errors:
 	// ErrNoSubscription, ErrNotYours.
 	DeleteSubscription(ctx context.Context, id ID, auth [16]byte) error
-	// CountSubscriptions is how many stand.
+	// ConfirmSubscription notes that notifications arrive, if auth is its Auth.
+	// Errors: ErrNoSubscription, ErrNotYours.
+	ConfirmSubscription(ctx context.Context, id ID, auth [16]byte) error
+	// ForgetUnseen forgets those of ids that were last put before the time
+	// before; if unconfirmed, only those that are Unconfirmed. It says how many
+	// there were. ids are at most 1000.
+	ForgetUnseen(ctx context.Context, ids []ID, before time.Time, unconfirmed bool) (n int64, err error)
+	// Lives is the subscriptions after an ID, in order of ID and at most limit.
+	Lives(ctx context.Context, after ID, limit int) ([]Life, error)
+	// CountSubscriptions is how many stand, confirmed or not.
 	CountSubscriptions(ctx context.Context) (int64, error)
 	// Receivers is what sealing takes to know of the subscriptions after an ID
 	// that are in the shards of r, in order of ID and at most limit.
@@ -61,7 +71,8 @@ type Campaigns interface {
 	// OpenCampaigns opens each of cs over every subscription that stands now,
 	// cancels what is unsent of older campaigns of the same items, and moves
 	// Followed to upto, all in one atomic write. A campaign whose ID is known
-	// is left as it is, so nodes may race. cs may be empty.
+	// is left as it is, so nodes may race. cs may be empty; the zero upto moves
+	// nothing.
 	OpenCampaigns(ctx context.Context, upto news.Cursor, cs []Campaign) error
 
 	// Claim takes a range that is not done, has work due by now and is leased

@@ -49,11 +49,17 @@ type Subscription struct {
 	P256dh   [65]byte // the browser's public key, a point on P-256, uncompressed (RFC 8291 section 2.1)
 	Auth     [16]byte // the shared authentication secret (RFC 8291 section 3.2)
 
-	Topics   []string   // as news.Wanted reads them: none is everything live
-	Level    news.Level // the least level that alerts
-	Quiet    *Quiet     // when to alert in silence; nil for never
-	DailyMax int        // alerts a day that make a sound; 0 for no bound
-	Language string     // of the page it was made on, BCP 47; "" if unknown
+	Topics      []string   // as news.Wanted reads them: none is everything live
+	Level       news.Level // the least level that alerts
+	Quiet       *Quiet     // when to alert in silence; nil for never
+	DailyMax    int        // alerts a day, beyond which they wait for the digest; 0 for no bound
+	FlashAlways bool       // a flash heeds neither Quiet nor DailyMax
+	Digest      int        // when what has waited is told, in minutes after midnight, 0 to 1439
+	Zone        string     // IANA name of the clock that Quiet, DailyMax and Digest go by; "" for UTC
+	Language    string     // of the page it was made on, BCP 47; "" if unknown
+
+	Key         int  // number of the VAPID key it was made with, see [VAPID]
+	Unconfirmed bool // nobody has said yet that notifications arrive: it is in no audience
 
 	CreatedAt time.Time
 	SeenAt    time.Time // last put
@@ -68,9 +74,19 @@ type Receiver struct {
 
 // Quiet is a daily span of hours, by the subscriber's clock; it may cross midnight.
 type Quiet struct {
-	From int    // minutes after midnight, 0 to 1439
-	To   int    // likewise; the span ends before it
-	Zone string // IANA name, such as Europe/Vienna
+	From int // minutes after midnight, 0 to 1439
+	To   int // likewise; the span ends before it
+}
+
+// usualDigest is when who has not said otherwise is told what has waited: 18:00.
+const usualDigest = 18 * 60
+
+// Life is what of a subscription says whether it is to be kept.
+type Life struct {
+	ID          ID
+	Key         int
+	Unconfirmed bool
+	SeenAt      time.Time
 }
 
 // Clone is a copy that shares no memory with s.

@@ -19,6 +19,7 @@ type Tally struct {
 	Expired   int64            // the deadline came first
 	Cancelled int64            // replaced by a correction or withdrawal first
 
+	Held      int64 // not in the audience: it waits for their digest
 	Retried   int64 // attempts beyond the first
 	Throttled int64 // answers that asked us to slow down
 
@@ -69,6 +70,7 @@ func (t *Tally) Add(u Tally) {
 	t.Gone += u.Gone
 	t.Expired += u.Expired
 	t.Cancelled += u.Cancelled
+	t.Held += u.Held
 	t.Retried += u.Retried
 	t.Throttled += u.Throttled
 	addCounts(&t.Failed, u.Failed)

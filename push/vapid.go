@@ -1,15 +1,11 @@
 package push
 
 import (
-	"crypto/hkdf"
-	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io/fs"
-	"os"
-	"path/filepath"
-	"runtime"
+	"slices"
+	"strings"
 
 	webpush "github.com/SherClockHolmes/webpush-go"
 
@@ -19,134 +15,148 @@ import (
 // VAPIDFile is the usual name of the file with the keys, in the data directory.
 const VAPIDFile = "vapid.json"
 
-// VAPID is the pair of keys that subscriptions are made with (RFC 8292). Losing
-// the private one loses every subscriber. It prints without its secret.
-type VAPID struct{ private, public string }
+// mostKeys is how many key pairs there may be at a time.
+const mostKeys = 8
 
-// Public is the public key: an uncompressed point in base64url.
-func (v VAPID) Public() string { return v.public }
+// ErrKeys says that the keys cannot be rotated: too many old ones have
+// subscriptions yet.
+var ErrKeys = fmt.Errorf("there are %d pairs of VAPID keys: wait until an old one has no subscription left", mostKeys)
 
-// String is the public key.
-func (v VAPID) String() string { return v.public }
+// VAPID is the pairs of keys that subscriptions are made with (RFC 8292): the
+// newest, and those that have subscriptions yet. Losing a private one loses its
+// subscribers. Pairs are numbered 0, 1, 2 … as they were made. It prints without
+// its secrets.
+type VAPID struct{ pairs []pair } // newest first
 
-// GoString is the public key.
-func (v VAPID) GoString() string { return v.public }
-
-// Secret is 32 bytes for the purpose, the same on all nodes that share the
-// keys. It tells nothing of the private key, nor of other purposes' secrets.
-func (v VAPID) Secret(purpose string) ([]byte, error) {
-	b, err := hkdf.Key(sha256.New, []byte(v.private), nil, "crier "+purpose, 32)
-	if err != nil {
-		return nil, fmt.Errorf("a secret for %s: %w", purpose, err)
-	}
-	return b, nil
-}
-
-// vapidFile is the form of the file.
-type vapidFile struct {
+type pair struct {
+	Number  int    `json:"number,omitempty"`
 	Public  string `json:"public"`
 	Private string `json:"private"`
 }
 
-// LoadOrCreateVAPID reads the keys at path or, if there is no file, makes them
-// and writes one that only its owner can read; created tells. The file is
-// there whole or not at all, whenever the power fails. A file that is not
-// right is an error and is left as it is.
-func LoadOrCreateVAPID(path string) (v VAPID, created bool, err error) {
-	b, err := os.ReadFile(path)
-	if err == nil {
-		v, err = readVAPID(b)
-	} else if errors.Is(err, fs.ErrNotExist) {
-		created = true
-		v, err = createVAPID(path)
-	}
-	if err != nil {
-		return VAPID{}, false, fmt.Errorf("VAPID keys %s: %w", path, err)
-	}
-	return v, created, nil
+// vapidFile is the form in which keys are kept: the newest pair and the others.
+type vapidFile struct {
+	pair
+	Older []pair `json:"older,omitempty"`
 }
 
-func readVAPID(b []byte) (VAPID, error) {
-	var f vapidFile
-	if err := json.Unmarshal(b, &f); err != nil {
-		return VAPID{}, fmt.Errorf("not the JSON it should be; restore the file from a backup: %w", err)
+// Public is the newest public key, which browsers are to subscribe with: an
+// uncompressed point in base64url.
+func (v VAPID) Public() string {
+	if len(v.pairs) == 0 {
+		return ""
 	}
-	s, err := seal.NewSigner(f.Private, "https://localhost")
-	if err != nil {
-		return VAPID{}, fmt.Errorf("restore the file from a backup: %w", err)
-	}
-	if s.Public() != f.Public {
-		return VAPID{}, errors.New("the two keys do not belong together; restore the file from a backup")
-	}
-	return VAPID{f.Private, f.Public}, nil
+	return v.pairs[0].Public
 }
 
-func createVAPID(path string) (VAPID, error) {
-	b, err := NewVAPID()
-	if err != nil {
-		return VAPID{}, err
+// String is the newest public key.
+func (v VAPID) String() string { return v.Public() }
+
+// GoString is the newest public key.
+func (v VAPID) GoString() string { return v.Public() }
+
+// Number is that of the pair with the public key; ok is false if there is none.
+func (v VAPID) Number(public string) (number int, ok bool) {
+	public = strings.TrimRight(public, "=")
+	for _, p := range v.pairs {
+		if p.Public == public {
+			return p.Number, true
+		}
 	}
-	if err := writeWhole(path, b); err != nil {
-		return VAPID{}, err
-	}
-	return readVAPID(b)
+	return 0, false
 }
 
-// NewVAPID makes a pair of keys, in the form of the file: for a store that
-// several nodes share, see [ParseVAPID].
-func NewVAPID() ([]byte, error) {
+// Oldest is the number of the oldest pair, Newest that of the newest.
+func (v VAPID) Oldest() int {
+	if len(v.pairs) == 0 {
+		return 0
+	}
+	return v.pairs[len(v.pairs)-1].Number
+}
+
+// Newest is the number of the newest pair.
+func (v VAPID) Newest() int {
+	if len(v.pairs) == 0 {
+		return 0
+	}
+	return v.pairs[0].Number
+}
+
+// numbered is the pair with the number.
+func (v VAPID) numbered(number int) (pair, bool) {
+	i := slices.IndexFunc(v.pairs, func(p pair) bool { return p.Number == number })
+	if i < 0 {
+		return pair{}, false
+	}
+	return v.pairs[i], true
+}
+
+// Rotated is the keys with a new pair, which is the newest. Errors: ErrKeys.
+func (v VAPID) Rotated() (VAPID, error) {
+	if len(v.pairs) >= mostKeys {
+		return VAPID{}, ErrKeys
+	}
 	private, public, err := webpush.GenerateVAPIDKeys()
 	if err != nil {
-		return nil, fmt.Errorf("make VAPID keys: %w", err)
+		return VAPID{}, fmt.Errorf("make VAPID keys: %w", err)
 	}
-	b, err := json.MarshalIndent(vapidFile{public, private}, "", "\t")
+	number := 0
+	if len(v.pairs) > 0 {
+		number = v.Newest() + 1
+	}
+	return VAPID{append([]pair{{number, public, private}}, v.pairs...)}, nil
+}
+
+// Without is the keys but those with the numbers. The newest stays.
+func (v VAPID) Without(numbers ...int) VAPID {
+	return VAPID{slices.DeleteFunc(slices.Clone(v.pairs), func(p pair) bool {
+		return p.Number != v.Newest() && slices.Contains(numbers, p.Number)
+	})}
+}
+
+// Bytes is the keys in the form that ParseVAPID reads: a secret.
+func (v VAPID) Bytes() ([]byte, error) {
+	if len(v.pairs) == 0 {
+		return nil, errors.New("no VAPID keys")
+	}
+	b, err := json.MarshalIndent(vapidFile{v.pairs[0], v.pairs[1:]}, "", "\t")
 	if err != nil {
 		return nil, err
 	}
 	return append(b, '\n'), nil
 }
 
-// ParseVAPID reads the keys as [NewVAPID] made them.
-func ParseVAPID(b []byte) (VAPID, error) {
-	v, err := readVAPID(b)
+// NewVAPID makes a first pair of keys, in the form that [ParseVAPID] reads.
+func NewVAPID() ([]byte, error) {
+	v, err := VAPID{}.Rotated()
 	if err != nil {
-		return VAPID{}, fmt.Errorf("VAPID keys: %w", err)
+		return nil, err
 	}
-	return v, nil
+	return v.Bytes()
 }
 
-// writeWhole puts b at path so that a crash leaves all of it or nothing.
-func writeWhole(path string, b []byte) (err error) {
-	dir := filepath.Dir(path)
-	f, err := os.CreateTemp(dir, ".vapid-*") // mode 0600
-	if err != nil {
-		return err
+// ParseVAPID reads keys as [VAPID.Bytes] has them. Its errors say nothing of
+// their secrets.
+func ParseVAPID(b []byte) (VAPID, error) {
+	var f vapidFile
+	if err := json.Unmarshal(b, &f); err != nil {
+		return VAPID{}, fmt.Errorf("VAPID keys: not the JSON it should be; restore them from a backup: %w", err)
 	}
-	defer func() {
+	v := VAPID{append([]pair{f.pair}, f.Older...)}
+	if len(v.pairs) > mostKeys {
+		return VAPID{}, errors.New("VAPID keys: there are too many; restore them from a backup")
+	}
+	for i, p := range v.pairs {
+		s, err := seal.NewSigner(p.Private, "https://localhost")
 		if err != nil {
-			_ = f.Close() // the first error is the one to tell
-			_ = os.Remove(f.Name())
+			return VAPID{}, fmt.Errorf("VAPID keys: restore them from a backup: %w", err)
 		}
-	}()
-	if _, err = f.Write(b); err != nil {
-		return err
+		if s.Public() != p.Public {
+			return VAPID{}, errors.New("VAPID keys: two do not belong together; restore them from a backup")
+		}
+		if p.Number < 0 || i > 0 && p.Number >= v.pairs[i-1].Number {
+			return VAPID{}, errors.New("VAPID keys: they are not in order; restore them from a backup")
+		}
 	}
-	if err = f.Sync(); err != nil {
-		return err
-	}
-	if err = f.Close(); err != nil {
-		return err
-	}
-	if err = os.Rename(f.Name(), path); err != nil {
-		return err
-	}
-	if runtime.GOOS == "windows" { // where a directory cannot be synced, and a rename needs none
-		return nil
-	}
-	d, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	defer func() { _ = d.Close() }() // nothing was written to it
-	return d.Sync()
+	return v, nil
 }

@@ -1,79 +1,122 @@
 package push
 
 import (
+	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 )
 
-func TestVAPIDKeysAreMadeOnceAndKept(t *testing.T) {
-	dir := t.TempDir()
-	path := filepath.Join(dir, VAPIDFile)
-	v, created, err := LoadOrCreateVAPID(path)
-	if err != nil || !created {
-		t.Fatalf("first start: %v, %v", created, err)
+// someKeys is so many pairs of keys.
+func someKeys(t testing.TB, n int) (v VAPID) {
+	t.Helper()
+	for range n {
+		var err error
+		if v, err = v.Rotated(); err != nil {
+			t.Fatal(err)
+		}
 	}
-	info, err := os.Stat(path)
-	if err != nil || info.Mode().Perm() != 0o600 {
-		t.Errorf("mode %v, %v", info.Mode(), err)
+	return v
+}
+
+func TestVAPIDKeysRotate(t *testing.T) {
+	first := someKeys(t, 1)
+	second, err := first.Rotated()
+	if err != nil {
+		t.Fatal(err)
 	}
-	again, created, err := LoadOrCreateVAPID(path)
-	if err != nil || created || again != v {
-		t.Errorf("second start: %v, %v, same %v", created, err, again == v)
+	if first.Newest() != 0 || second.Newest() != 1 || second.Oldest() != 0 || second.Public() == first.Public() || len(first.pairs) != 1 {
+		t.Errorf("first %v, then %v", first, second)
 	}
-	if files, err := os.ReadDir(dir); err != nil || len(files) != 1 {
-		t.Errorf("files left: %v, %v", files, err)
+	for number, public := range []string{first.Public(), second.Public()} {
+		if got, ok := second.Number(public); !ok || got != number {
+			t.Errorf("key %s is number %d, %v", public, got, ok)
+		}
+	}
+	if _, ok := first.Number(second.Public()); ok {
+		t.Error("the first keys know the second")
+	}
+	if left := second.Without(0, 1); left.Newest() != 1 || left.Oldest() != 1 || left.Public() != second.Public() {
+		t.Errorf("without the old one: %v", left)
+	}
+	for _, v := range []VAPID{first, second, second.Without(0), someKeys(t, mostKeys)} {
+		b, err := v.Bytes()
+		if err != nil {
+			t.Fatal(err)
+		}
+		again, err := ParseVAPID(b)
+		if err != nil || !slices.Equal(again.pairs, v.pairs) {
+			t.Errorf("%s was read as %v, %v", v, again, err)
+		}
+	}
+	if _, err := someKeys(t, mostKeys).Rotated(); !errors.Is(err, ErrKeys) {
+		t.Errorf("one pair too many: %v", err)
 	}
 	for _, verb := range []string{"%v", "%+v", "%#v", "%s"} {
-		if text := fmt.Sprintf(verb, v); strings.Contains(text, v.private) || !strings.Contains(text, v.public) {
+		text := fmt.Sprintf(verb, second)
+		if strings.Contains(text, second.pairs[0].Private) || strings.Contains(text, second.pairs[1].Private) || !strings.Contains(text, second.Public()) {
 			t.Errorf("%s prints %q", verb, text)
 		}
 	}
-	if _, err := New(nil, nil, v, Options{}); err != nil {
+	if _, err := New(nil, nil, second, Options{}); err != nil {
 		t.Errorf("a service with these keys: %v", err)
+	}
+	if _, err := New(nil, nil, VAPID{}, Options{}); err == nil {
+		t.Error("a service without keys")
 	}
 }
 
-func TestABadVAPIDFileIsAnErrorAndIsLeftAlone(t *testing.T) {
-	v, _, err := LoadOrCreateVAPID(filepath.Join(t.TempDir(), VAPIDFile))
-	if err != nil {
-		t.Fatal(err)
+func TestParseVAPIDRefuses(t *testing.T) {
+	v := someKeys(t, 2)
+	pairOf := func(public, private string, more string) string {
+		return `{"public":"` + public + `","private":"` + private + `"` + more + `}`
 	}
-	other, _, err := LoadOrCreateVAPID(filepath.Join(t.TempDir(), VAPIDFile))
-	if err != nil {
-		t.Fatal(err)
+	newest, oldest := v.pairs[0], v.pairs[1]
+	if got, err := ParseVAPID([]byte(pairOf(oldest.Public, oldest.Private, ""))); err != nil || got.Newest() != 0 || got.Public() != oldest.Public {
+		t.Errorf("a single pair: %v, %v", got, err)
 	}
+	old := `,"older":[` + pairOf(oldest.Public, oldest.Private, `,"number":1`) + "]"
 	for name, content := range map[string]string{
-		"empty":      "",
-		"not JSON":   "keys",
-		"no keys":    "{}",
-		"half":       `{"public":"` + v.public + `"}`,
-		"mismatched": `{"public":"` + other.public + `","private":"` + v.private + `"}`,
+		"empty":         "",
+		"not JSON":      "keys",
+		"no keys":       "{}",
+		"half":          `{"public":"` + newest.Public + `"}`,
+		"mismatched":    pairOf(oldest.Public, newest.Private, ""),
+		"same number":   pairOf(newest.Public, newest.Private, `,"number":1`+old),
+		"in disorder":   pairOf(newest.Public, newest.Private, old),
+		"negative":      pairOf(newest.Public, newest.Private, `,"number":-1`),
+		"off the field": pairOf(newest.Public, strings.Repeat("_", 43), ""),
+		"too many":      pairOf(newest.Public, newest.Private, `,"older":[`+strings.Repeat("{},", mostKeys)+"{}]"),
 	} {
-		path := filepath.Join(t.TempDir(), VAPIDFile)
-		if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
-			t.Fatal(err)
-		}
-		_, created, err := LoadOrCreateVAPID(path)
-		if err == nil || created || !strings.Contains(err.Error(), path) || strings.Contains(err.Error(), v.private) {
-			t.Errorf("%s: %v, %v", name, created, err)
-		}
-		if got, err := os.ReadFile(path); err != nil || string(got) != content {
-			t.Errorf("%s: the file is now %q, %v", name, got, err)
+		if _, err := ParseVAPID([]byte(content)); err == nil || strings.Contains(err.Error(), newest.Private) {
+			t.Errorf("%s: %v", name, err)
 		}
 	}
-	if _, _, err := LoadOrCreateVAPID(filepath.Join(t.TempDir(), "no", "such", VAPIDFile)); err == nil {
-		t.Error("a missing directory is no error")
+}
+
+func FuzzParseVAPID(f *testing.F) {
+	for _, n := range []int{1, 3} {
+		b, err := someKeys(f, n).Bytes()
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(b)
 	}
+	f.Add([]byte(`{"public":"","private":"","older":[{}]}`))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		v, err := ParseVAPID(b)
+		if err != nil {
+			return
+		}
+		if _, ok := v.numbered(v.Oldest()); !ok || v.Newest() < v.Oldest() {
+			t.Errorf("%v", v)
+		}
+	})
 }
 
 func TestOptions(t *testing.T) {
-	v, _, err := LoadOrCreateVAPID(filepath.Join(t.TempDir(), VAPIDFile))
-	if err != nil {
-		t.Fatal(err)
-	}
+	v := someKeys(t, 1)
 	for name, o := range map[string]Options{
 		"bad host":          {AlertHosts: []string{"http://x"}},
 		"bad subject":       {Subject: "nobody"},

@@ -34,7 +34,7 @@ func (s *Service) Watch() *Watch {
 
 // Reports is one of each campaign that is under way, and a last one of each
 // that has ended since the call before. Of those of one item it is only the
-// newest. It waits for the store; what it has seen before an error it tells the
+// newest, and digests are left out. It waits for the store; what it has seen before an error it tells the
 // next time.
 func (w *Watch) Reports(ctx context.Context, now time.Time) ([]Report, error) {
 	cs, err := w.store.CampaignsSince(ctx, w.from)
@@ -48,7 +48,7 @@ func (w *Watch) Reports(ctx context.Context, now time.Time) ([]Report, error) {
 		if old := newest[c.Entry.Item.ID]; c.Entry.Offset > old.Entry.Offset {
 			newest[c.Entry.Item.ID] = c
 		}
-		if !w.known[c.ID] {
+		if !w.known[c.ID] && !c.isDigest() {
 			w.open[c.ID] = c
 		}
 	}

@@ -110,6 +110,7 @@ type task struct {
 	late         []*page    // that have deliveries without an answer
 	today        []Campaign // see Decide
 	loud, silent []byte
+	digest       *digest // nil for other campaigns
 }
 
 // next sends one page and checkpoints it; more tells whether to go on. Errors
@@ -142,10 +143,14 @@ func (t *task) next(ctx, sending context.Context) (more bool, err error) {
 
 // prepare gets ready, once, what all pages of the range need.
 func (t *task) prepare(ctx context.Context) (err error) {
-	if t.loud != nil {
+	c := t.lease.Campaign
+	if t.loud != nil || t.digest != nil {
 		return nil
 	}
-	c := t.lease.Campaign
+	if c.isDigest() {
+		t.digest, err = t.newDigestOf(ctx, c)
+		return err
+	}
 	if t.loud, err = payload(c, t.o.PublicURL, t.o.Icon, false); err != nil {
 		return err
 	}
@@ -181,7 +186,7 @@ func (t *task) send(ctx, sending context.Context, ds []Delivery, now time.Time) 
 	busy := t.pages.enter(p)
 	voices := make([]Voice, len(ds))
 	for i, d := range ds {
-		voices[i] = Decide(d.Subscription, p.campaign, now, t.zones.of(d.Subscription), t.today)
+		voices[i] = t.decide(p, i, now)
 		t.sendOne(sending, p, i, voices[i], busy[d.Subscription.ID], now)
 	}
 	if len(ds) == 0 {
@@ -204,10 +209,29 @@ func (t *task) send(ctx, sending context.Context, ds []Delivery, now time.Time) 
 	return p, voices
 }
 
+// decide says how a delivery of the page is to be made. A digest's text is made
+// here.
+func (t *task) decide(p *page, i int, now time.Time) Voice {
+	s := p.deliveries[i].Subscription
+	zone := t.zones.of(s)
+	if t.digest == nil {
+		return Decide(s, p.campaign, now, zone, t.today)
+	}
+	v, text, err := t.digest.text(p.campaign, s, now, zone, t.o.PublicURL, t.o.Icon)
+	if err != nil {
+		t.o.Logger.Error("write a digest", "campaign", p.campaign.ID, "error", err)
+	}
+	p.own[i] = text
+	return v
+}
+
 func (t *task) newPage(ds []Delivery) *page {
 	c := t.lease.Campaign
 	p := &page{campaign: c, deliveries: ds, loud: t.loud, silent: t.silent, topic: topic(c.Entry.Item.Story), urgency: urgency(c.level()),
 		services: make([]string, len(ds)), results: make([]outcome, len(ds)), settled: make([]atomic.Bool, len(ds)), done: make(chan struct{}), handed: make(chan struct{})}
+	if t.digest != nil {
+		p.own = make([][]byte, len(ds))
+	}
 	p.pending.Store(int64(len(ds)))
 	p.queued.Store(int64(len(ds)))
 	return p
@@ -225,10 +249,10 @@ func (t *task) sendOne(sending context.Context, p *page, i int, v Voice, busy bo
 		p.services[i] = t.hosts.counted(target.service)
 	}
 	switch {
-	case v == Unwanted && d.Attempts == 0:
+	case v <= Held && d.Attempts == 0: // not in the audience
 	case t.lease.Cancelled:
 		out.fate = cancelled
-	case v == Unwanted:
+	case v <= Held:
 		out.fate, out.reason = failed, FailedUnwanted
 	case !now.Before(p.campaign.Deadline):
 		out.fate = expired

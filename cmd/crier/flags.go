@@ -15,7 +15,7 @@ type flags struct {
 	Serve   serveCmd   `cmd:"" help:"Run the service."`
 	Demo    demoCmd    `cmd:"" help:"Run the service on a temporary directory, with headlines arriving."`
 	Post    postCmd    `cmd:"" help:"Post an item to a running service."`
-	Keys    keysCmd    `cmd:"" help:"Make, list and revoke editor keys."`
+	Keys    keysCmd    `cmd:"" help:"Make, list and revoke editor keys; rotate the VAPID keys."`
 	Backup  backupCmd  `cmd:"" help:"Copy a data directory to one file, while the service runs."`
 	Restore restoreCmd `cmd:"" help:"Make a data directory from a backup."`
 	Bench   benchCmd   `cmd:"" help:"Measure a service."`
@@ -49,6 +49,8 @@ type listenFlags struct {
 	AlertSubject    string         `help:"Address that push services may write to: a mail address or an https URL. Default: the public URL, if it is https." placeholder:"ADDRESS"`
 	AlertTimeout    time.Duration  `help:"Time that a push service has to answer." default:"10s" placeholder:"TIME"`
 	AlertLease      time.Duration  `help:"Time after which other nodes go on with what a crashed node was sending; at least three times --alert-timeout." default:"60s" placeholder:"TIME"`
+	AlertConfirm    string         `help:"Whose subscriptions get alerts only once the browser has said that one arrives: vendors (those at the browser vendors' hosts, not those at --alert-hosts), all or none." default:"vendors" enum:"vendors,all,none" placeholder:"WHOSE"`
+	AlertUnseen     time.Duration  `help:"Time after a browser's last visit when its subscription is forgotten; 0 for never." default:"9600h" placeholder:"TIME"`
 	Topics          []string       `help:"Topics offered on the pages." default:"world,politics,business,europe,sport,science,culture" placeholder:"TOPIC"`
 	Proxies         []netip.Prefix `help:"Networks of the proxies in front, trusted to name the client in X-Forwarded-For." placeholder:"CIDR"`
 	MaxReaders      int            `help:"Most readers on this node; 0 for as many as the open-file limit allows." default:"0" placeholder:"N"`

@@ -13,6 +13,8 @@ type keysCmd struct {
 	Create keysCreateCmd `cmd:"" help:"Make an editor key and print it, once."`
 	List   keysListCmd   `cmd:"" help:"List who holds keys."`
 	Revoke keysRevokeCmd `cmd:"" help:"Make a key useless, at once."`
+
+	RotateVAPID rotateVAPIDCmd `cmd:"" name:"rotate-vapid" help:"Make a new pair of the VAPID keys that browsers subscribe with. Old ones serve until no subscription is left that was made with them."`
 }
 
 type keysCreateCmd struct {

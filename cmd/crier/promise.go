@@ -20,7 +20,7 @@ type watchFlags struct {
 }
 
 // apiOptions are the HTTP server's and the desks'.
-func (f listenFlags) apiOptions(does roles, vapid push.VAPID, logger *slog.Logger) (o api.Options, err error) {
+func (f listenFlags) apiOptions(does roles, logger *slog.Logger) (o api.Options, err error) {
 	o = api.Options{Proxies: f.Proxies, ReadersElsewhere: !does.hub, EditorsElsewhere: !does.api, JoinRate: f.JoinRate, AddressJoinRate: f.AddressJoinRate, Logger: logger}
 	if o.Promise, err = push.ParsePromise(f.AlertPromise); err != nil {
 		return o, fmt.Errorf("--alert-promise: %w", err)
@@ -28,8 +28,7 @@ func (f listenFlags) apiOptions(does roles, vapid push.VAPID, logger *slog.Logge
 	if f.CanaryEvery < 0 {
 		return o, errors.New("--canary-every: give 0 or more")
 	}
-	o.TicketKey, err = vapid.Secret("desk tickets")
-	return o, err
+	return o, nil
 }
 
 // watching is the leader's chores about alerts.

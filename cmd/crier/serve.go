@@ -93,7 +93,8 @@ func open(ctx context.Context, c serveCmd, logger *slog.Logger) (_ *node, base s
 	if err := putFixedKey(ctx, n.engine, c.AdminKey, c.Redis != ""); err != nil {
 		return nil, "", err
 	}
-	vapid, err := c.vapid(ctx, opened, logger)
+	keys := vapidKeys{n.engine}
+	vapid, err := keys.read(ctx, logger)
 	if err != nil {
 		return nil, "", err
 	}
@@ -111,12 +112,13 @@ func open(ctx context.Context, c serveCmd, logger *slog.Logger) (_ *node, base s
 		parts.Live = n.hub
 	}
 	n.alerts, err = push.New(n.engine, n.engine, vapid, push.Options{AlertHosts: c.AlertHosts, Subject: c.AlertSubject, PublicURL: base,
-		RequestTimeout: c.AlertTimeout, Lease: c.AlertLease, CampaignsElsewhere: !does.push, Logger: logger})
+		RequestTimeout: c.AlertTimeout, Lease: c.AlertLease, CampaignsElsewhere: !does.push, Logger: logger,
+		Keys: keys, Confirm: push.Confirm(c.AlertConfirm), Unseen: c.AlertUnseen, Items: n.engine})
 	if err != nil {
 		return nil, "", err
 	}
 	parts.Alerts = n.alerts
-	o, err := c.apiOptions(does, vapid, logger)
+	o, err := c.apiOptions(does, logger)
 	if err != nil {
 		return nil, "", err
 	}
@@ -134,7 +136,7 @@ func open(ctx context.Context, c serveCmd, logger *slog.Logger) (_ *node, base s
 	if err != nil {
 		return nil, "", err
 	}
-	chores := append(c.watching(n, o.Promise), kept.chore(n.engine, logger))
+	chores := append(c.watching(n, o.Promise), kept.chore(n.engine, logger), tidying(n.alerts, logger))
 	n.leader = newLeader(n.engine, logger, chores...)
 	n.server = &http.Server{
 		Handler: api.New(parts, o),

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
-	"path/filepath"
 
 	"crier/desk"
 	transfer "crier/engine"
@@ -24,6 +23,7 @@ type engine interface {
 	push.Store
 	leading
 	trimmer
+	secrets
 	Writable(ctx context.Context) error
 	Close() error
 }
@@ -62,29 +62,38 @@ func (f storeFlags) use(ctx context.Context, do func(engine) error) (err error) 
 	return do(e)
 }
 
-// vapid is the key pair that browsers subscribe with, made at the first start:
-// in a file beside the database, or in the Redis that all nodes share.
-func (f storeFlags) vapid(ctx context.Context, e engine, logger *slog.Logger) (v push.VAPID, err error) {
-	const made = "made new VAPID keys; browsers subscribe with them: keep them, and back them up"
-	shared, ok := e.(*redis.Engine)
-	if !ok {
-		path := filepath.Join(f.Data, push.VAPIDFile)
-		v, created, err := push.LoadOrCreateVAPID(path)
-		if created {
-			logger.Info(made, "file", path)
-		}
-		return v, err
-	}
+// secrets is what nodes share: in files beside the database, or in the Redis.
+// Both engines have it.
+type secrets interface {
+	Kept(ctx context.Context, name string) ([]byte, error)
+	Keep(ctx context.Context, name string, fresh []byte) (kept []byte, created bool, err error)
+	Replace(ctx context.Context, name string, old, fresh []byte) (replaced bool, err error)
+}
+
+// vapidKeys is the secret that holds the VAPID keys.
+type vapidKeys struct{ secrets }
+
+func (k vapidKeys) Kept(ctx context.Context) ([]byte, error) {
+	return k.secrets.Kept(ctx, transfer.VAPID)
+}
+
+func (k vapidKeys) Replace(ctx context.Context, old, fresh []byte) (bool, error) {
+	return k.secrets.Replace(ctx, transfer.VAPID, old, fresh)
+}
+
+// read reads the keys that browsers subscribe with. They are made at the first
+// start.
+func (k vapidKeys) read(ctx context.Context, logger *slog.Logger) (v push.VAPID, err error) {
 	fresh, err := push.NewVAPID()
 	if err != nil {
 		return v, err
 	}
-	kept, created, err := shared.Keep(ctx, transfer.VAPID, fresh)
+	kept, created, err := k.Keep(ctx, transfer.VAPID, fresh)
 	if err != nil {
 		return v, err
 	}
 	if created {
-		logger.Info(made, "place", "the Redis")
+		logger.Info("made new VAPID keys; browsers subscribe with them: keep them, and back them up")
 	}
 	return push.ParseVAPID(kept)
 }

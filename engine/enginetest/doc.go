@@ -17,7 +17,9 @@
 //	keyring.go        editors' keys
 //	lead.go           one node leads a job
 //	writable.go       whether an append would be taken
+//	secrets.go        what nodes share is replaced by one of them at a time
 //	subscriptions.go  who is to be notified; removal happens once (8)
+//	lives.go          who confirms, and who is not seen any more
 //	campaigns.go      opening, cancelling, lanes, stop (7, 9)
 //	leases.go         every standing subscription is delivered across a crash at any step (7)
 //	retries.go        retries in order of their time; what departs is counted (7, 8)

@@ -106,12 +106,13 @@ func subscriber(n int) push.Subscription {
 	s := push.Subscription{
 		ID: push.EndpointID(endpoint), Endpoint: endpoint, Auth: [16]byte(sum[16:]),
 		Level: news.Levels()[1+n%3], DailyMax: n % 4, Language: []string{"", "en", "pt-BR"}[n%3],
+		FlashAlways: n%5 == 0, Digest: n * 37 % 1440, Zone: []string{"", "Europe/Vienna", "UTC"}[n%3], Key: n % 2, Unconfirmed: n%7 == 6,
 		CreatedAt: base.Add(time.Duration(n) * time.Millisecond), SeenAt: base.Add(time.Duration(n) * time.Second),
 	}
 	copy(s.P256dh[:], fmt.Sprintf("\x04%064d", n))
 	if n%2 == 1 {
 		s.Topics = []string{"floods", "world"}[:1+n%4/2]
-		s.Quiet = &push.Quiet{From: 22 * 60, To: n % 1440, Zone: "Europe/Vienna"}
+		s.Quiet = &push.Quiet{From: 22 * 60, To: n % 1440}
 	}
 	return s
 }

@@ -29,6 +29,14 @@ type Engine interface {
 	// has not become a campaign yet (once any has).
 	Trim(ctx context.Context, keep int, young time.Duration) (trimmed int64, err error)
 
+	// Kept is what is kept under name for all nodes, nil if that is nothing.
+	Kept(ctx context.Context, name string) ([]byte, error)
+	// Keep returns what is kept under name; if that is nothing, it is fresh from
+	// now on.
+	Keep(ctx context.Context, name string, fresh []byte) (kept []byte, created bool, err error)
+	// Replace keeps fresh under name if old is what is kept.
+	Replace(ctx context.Context, name string, old, fresh []byte) (replaced bool, err error)
+
 	// Lead makes node the leader of job until now+term and reports whether it
 	// is: of the nodes that ask one leads, and stays leader as long as it asks
 	// in time.
@@ -89,9 +97,12 @@ func Run(t *testing.T, h Harness) {
 		{"MemoryOfTheStore", testStoreMemory},
 		{"AbandonedWrites", testAbandonedWrites},
 		{"Keyring", testKeyring},
+		{"Secrets", testSecrets},
 		{"OneLeads", testLead},
 		{"Writable", testWritable},
 		{"Subscriptions", testSubscriptions},
+		{"Confirmation", testConfirmation},
+		{"Unseen", testUnseen},
 		{"OpenCampaigns", testOpenCampaigns},
 		{"Followed", testFollowed},
 		{"CorrectionCancels", testCancel},

@@ -27,13 +27,14 @@ func testSubscriptions(t *testing.T, s *store) {
 	fresh := subscriber(1)
 	fresh.P256dh[64] ^= 1
 	fresh.Topics, fresh.Level, fresh.Quiet, fresh.DailyMax, fresh.Language = []string{"sport"}, news.Flash, nil, 9, "de"
+	fresh.FlashAlways, fresh.Digest, fresh.Zone, fresh.Key = true, 1439, "Asia/Kathmandu", 300
 	fresh.CreatedAt, fresh.SeenAt = base.Add(time.Hour), base.Add(2*time.Hour)
 	if must(e.PutSubscription(ctx, fresh))(t) {
 		t.Fatal("a refreshed subscription was said to be new")
 	}
 	fresh.CreatedAt = subscriber(1).CreatedAt
 	equal(t, "refreshed", must(s.node(1).Subscription(ctx, fresh.ID))(t), fresh)
-	fresh.Topics, fresh.Quiet = nil, &push.Quiet{From: 0, To: 1439, Zone: "UTC"}
+	fresh.Topics, fresh.Quiet = nil, &push.Quiet{From: 0, To: 1439}
 	must(e.PutSubscription(ctx, fresh))(t)
 	equal(t, "refreshed again", must(s.node(1).Subscription(ctx, fresh.ID))(t), fresh)
 

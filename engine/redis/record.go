@@ -17,26 +17,31 @@ import (
 // that of its subscription.
 //
 //	 0  16  ID
-//	16   1  version of what follows
+//	16   1  version of what follows: 1 or 2
 //	17  16  auth secret
 //	33   8  number of the last campaign that was opened before it was made
 //	41   8  when it was made, in ms since 1970
 //	49   8  when it was last put
 //	57  65  public key
-//	122  1  level's rank
-//	123  …  endpoint, topics, zone, language: each its length and its bytes;
-//	        numbers are varints: most sounding alerts a day; quiet from and to
-//	        where there is a zone
+//	122  1  level's rank, unconfirmedBit, flashBit
+//	123  …  endpoint, topics, language: each its length and its bytes, as is the
+//	        zone; numbers are varints: most alerts a day; zone, digest and number of
+//	        the VAPID key; 1 and quiet from and to, or 0
 //
-// The scripts know the first 49 bytes.
+// The scripts know the first 57 bytes and the byte at 122. Version 1 ended with
+// the most alerts a day and, where there were quiet hours, 1, their zone, from
+// and to. It is read, and goes when the subscription is put.
 const (
-	recordVersion = 1
+	recordVersion = 2
 	bornAt        = 33
 	createdAt     = 41
 	seenAt        = 49
 	keyAt         = 57
 	levelAt       = 122
 	tailAt        = 123
+
+	unconfirmedBit = 0x80
+	flashBit       = 0x40
 )
 
 // prefixes of endpoints, by number: most endpoints begin with one of a few,
@@ -66,7 +71,14 @@ func encode(s push.Subscription, born int64) (id, auth, birth, rest []byte) {
 	rest = make([]byte, 0, 64+len(s.Endpoint)+65)
 	rest = binary.BigEndian.AppendUint64(rest, uint64(at(s.SeenAt)))
 	rest = append(rest, s.P256dh[:]...)
-	rest = append(rest, byte(s.Level.Rank()))
+	flags := byte(s.Level.Rank())
+	if s.Unconfirmed {
+		flags |= unconfirmedBit
+	}
+	if s.FlashAlways {
+		flags |= flashBit
+	}
+	rest = append(rest, flags)
 	known, tail := 0, s.Endpoint
 	for i, p := range endpointPrefixes() {
 		if after, ok := strings.CutPrefix(s.Endpoint, p); ok && len(after) < len(tail) {
@@ -78,12 +90,15 @@ func encode(s push.Subscription, born int64) (id, auth, birth, rest []byte) {
 	rest = appendText(rest, strings.Join(s.Topics, ","))
 	rest = appendText(rest, s.Language)
 	rest = binary.AppendVarint(rest, int64(s.DailyMax))
-	if s.Quiet != nil {
-		rest = append(rest, 1)
-		rest = appendText(rest, s.Quiet.Zone)
-		rest = binary.AppendVarint(rest, int64(s.Quiet.From))
-		rest = binary.AppendVarint(rest, int64(s.Quiet.To))
+	rest = appendText(rest, s.Zone)
+	rest = binary.AppendVarint(rest, int64(s.Digest))
+	rest = binary.AppendVarint(rest, int64(s.Key))
+	if s.Quiet == nil {
+		return id, auth, birth, append(rest, 0)
 	}
+	rest = append(rest, 1)
+	rest = binary.AppendVarint(rest, int64(s.Quiet.From))
+	rest = binary.AppendVarint(rest, int64(s.Quiet.To))
 	return id, auth, birth, rest
 }
 
@@ -100,14 +115,17 @@ func decode(member string) (r record, err error) {
 		return r, fmt.Errorf("%d bytes: %w", len(member), errRecord)
 	}
 	copy(r.sub.ID[:], member)
-	if member[16] != recordVersion {
+	version := member[16]
+	if version < 1 || version > recordVersion {
 		return r, fmt.Errorf("subscription %s has a record of version %d: %w", r.sub.ID, member[16], ErrNewer)
 	}
 	copy(r.sub.Auth[:], member[17:])
 	r.born = number(member[bornAt:])
 	r.sub.CreatedAt, r.sub.SeenAt = when(number(member[createdAt:])), when(number(member[seenAt:]))
 	copy(r.sub.P256dh[:], member[keyAt:levelAt])
-	if rank := int(member[levelAt]); rank > 0 && rank <= len(news.Levels()) {
+	flags := member[levelAt]
+	r.sub.Unconfirmed, r.sub.FlashAlways = flags&unconfirmedBit != 0, flags&flashBit != 0
+	if rank := int(flags &^ (unconfirmedBit | flashBit)); rank > 0 && rank <= len(news.Levels()) {
 		r.sub.Level = news.Levels()[rank-1]
 	}
 	t := tail{rest: member[tailAt:]}
@@ -122,10 +140,13 @@ func decode(member string) (r record, err error) {
 	}
 	r.sub.Language = t.text()
 	r.sub.DailyMax = int(t.varint())
-	if !t.bad && t.rest != "" && t.byte() == 1 {
-		q := push.Quiet{Zone: t.text()}
-		q.From, q.To = int(t.varint()), int(t.varint())
-		r.sub.Quiet = &q
+	if version == 1 {
+		t.first(&r.sub)
+	} else {
+		r.sub.Zone, r.sub.Digest, r.sub.Key = t.text(), int(t.varint()), int(t.varint())
+		if t.byte() == 1 {
+			r.sub.Quiet = &push.Quiet{From: int(t.varint()), To: int(t.varint())}
+		}
 	}
 	if t.bad || t.rest != "" {
 		return r, fmt.Errorf("subscription %s: %w", r.sub.ID, errRecord)
@@ -140,6 +161,19 @@ type tail struct {
 	rest string
 	bad  bool
 }
+
+// first reads what a record of version 1 ends with. Who had quiet hours was
+// promised that flashes heed them too, and who had none that they heed no bound.
+func (t *tail) first(s *push.Subscription) {
+	s.Digest, s.FlashAlways = firstDigest, true
+	if !t.bad && t.rest != "" && t.byte() == 1 {
+		s.Zone, s.FlashAlways = t.text(), false
+		s.Quiet = &push.Quiet{From: int(t.varint()), To: int(t.varint())}
+	}
+}
+
+// firstDigest is when those of version 1 get their digest: 18:00.
+const firstDigest = 18 * 60
 
 func (t *tail) byte() (b byte) {
 	if t.rest == "" {

@@ -1,13 +1,18 @@
 package redis
 
 import (
+	"encoding/binary"
+	"errors"
 	"reflect"
 	"strings"
 	"testing"
 	"time"
 
+	"crier/engine/redis/redistest"
 	"crier/news"
 	"crier/push"
+
+	"github.com/redis/go-redis/v9"
 )
 
 func member(s push.Subscription, born int64) string {
@@ -18,7 +23,8 @@ func member(s push.Subscription, born int64) string {
 func TestRecords(t *testing.T) {
 	full := testSubscription(1)
 	full.Auth = [16]byte{0xff, 0, 1}
-	full.Quiet = &push.Quiet{From: 22 * 60, To: 7 * 60, Zone: "Europe/Vienna"}
+	full.Quiet = &push.Quiet{From: 22 * 60, To: 7 * 60}
+	full.Zone, full.Digest, full.FlashAlways, full.Unconfirmed, full.Key = "Europe/Vienna", 1439, true, true, 1<<20
 	full.DailyMax, full.Language, full.Level = 300, "pt-BR", news.Flash
 	full.CreatedAt, full.SeenAt = testTime.Add(-time.Hour), testTime.Add(123*time.Millisecond)
 	for _, endpoint := range append(endpointsOf(), "", "https://push.example.org/"+strings.Repeat("x", 2000)) {
@@ -41,6 +47,62 @@ func TestRecords(t *testing.T) {
 	}
 }
 
+// TestFirstRecords: subscriptions from before there were digests are read, and
+// keep what they were promised.
+func TestFirstRecords(t *testing.T) {
+	for _, quiet := range []*push.Quiet{nil, {From: 22 * 60, To: 7 * 60}} {
+		s := testSubscription(1)
+		s.Quiet, s.Zone, s.Digest, s.Key, s.FlashAlways = quiet, "", 0, 0, false
+		now := member(s, 7)
+		head, ok := strings.CutSuffix(now, "\x00\x00\x00\x00")
+		old := head
+		s.Digest, s.FlashAlways = firstDigest, true
+		if quiet != nil {
+			quietly := string(binary.AppendVarint(binary.AppendVarint(nil, int64(quiet.From)), int64(quiet.To)))
+			head, ok = strings.CutSuffix(now, "\x00\x00\x00\x01"+quietly)
+			old = head + "\x01" + string(appendText(nil, "Europe/Vienna")) + quietly
+			s.Zone, s.FlashAlways = "Europe/Vienna", false
+		}
+		if !ok {
+			t.Fatalf("the record ends with %q", now[len(now)-10:])
+		}
+		old = old[:16] + "\x01" + old[17:]
+		r, err := decode(old)
+		if err != nil || !reflect.DeepEqual(r, record{s, 7}) {
+			t.Errorf("%q was read as %+v, %v; want %+v", old, r, err, s)
+		}
+	}
+}
+
+// TestFirstRecordsArePut: one of version 1 is refreshed by its browser, and
+// nobody else.
+func TestFirstRecordsArePut(t *testing.T) {
+	e := openTest(t, redistest.Start(t).URL(), Options{})
+	s := testSubscription(1)
+	s.Quiet, s.Zone, s.Digest, s.Key, s.FlashAlways = nil, "", 0, 0, false
+	now := member(s, 7)
+	old := now[:16] + "\x01" + strings.TrimSuffix(now[17:], "\x00\x00\x00\x00")
+	if err := e.client.ZAdd(t.Context(), e.keys.shardOf(s.ID), redis.Z{Member: old}).Err(); err != nil {
+		t.Fatal(err)
+	}
+	thief := s
+	thief.Auth[0] ^= 1
+	if _, err := e.PutSubscription(t.Context(), thief); !errors.Is(err, push.ErrNotYours) {
+		t.Fatalf("taking over: %v", err)
+	}
+	s.Unconfirmed, s.Digest, s.Key = true, 60, 1
+	if created, err := e.PutSubscription(t.Context(), s); created || err != nil {
+		t.Fatalf("refreshing: %v, %v", created, err)
+	}
+	s.Unconfirmed = false // as all from before
+	if got, err := e.Subscription(t.Context(), s.ID); err != nil || !reflect.DeepEqual(got, s) {
+		t.Fatalf("refreshed: %+v, %v; want %+v", got, err, s)
+	}
+	if n, err := e.CountSubscriptions(t.Context()); err != nil || n != 1 {
+		t.Fatalf("%d stand, %v", n, err)
+	}
+}
+
 // endpointsOf is an endpoint with each of the known beginnings.
 func endpointsOf() (out []string) {
 	for _, p := range endpointPrefixes() {
@@ -52,7 +114,7 @@ func endpointsOf() (out []string) {
 func FuzzDecode(f *testing.F) {
 	f.Add(member(testSubscription(1), 1))
 	s := testSubscription(2)
-	s.Quiet = &push.Quiet{From: 1, To: 2, Zone: "UTC"}
+	s.Quiet = &push.Quiet{From: 1, To: 2}
 	f.Add(member(s, 1<<40))
 	f.Add("")
 	f.Add(strings.Repeat("\xff", 200))

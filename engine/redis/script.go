@@ -17,10 +17,11 @@ type scripts struct {
 	append, since, head, writable                     *redis.Script
 	front, items, reckon, trim                        *redis.Script
 	putSubscription, removeSubscription               *redis.Script
+	confirmSubscription, unseen                       *redis.Script
 	depart, openCampaigns, claim, page, checkpoint    *redis.Script
 	release, nextDue, report, receipt, expectReceipts *redis.Script
 	putKey, keyHolder, revokeKey, lead, resign        *redis.Script
-	raiseAlarm, clearAlarms, keepRate                 *redis.Script
+	raiseAlarm, clearAlarms, keepRate, replace        *redis.Script
 }
 
 func loadScripts() scripts {
@@ -29,12 +30,13 @@ func loadScripts() scripts {
 		front: script("front", "standing", "newest"), items: script("items", "newest"),
 		reckon: script("reckon", "standing"), trim: script("trim"),
 		putSubscription: script("putsub"), removeSubscription: script("removesub"),
+		confirmSubscription: script("confirmsub"), unseen: script("unseen"),
 		depart: script("depart", "ranges"), openCampaigns: script("opencampaigns", "ranges"),
 		claim: script("claim", "ranges"), page: script("page"), checkpoint: script("checkpoint", "ranges"),
 		release: script("release", "ranges"), nextDue: script("nextdue"), report: script("report"), receipt: script("receipt", "tenth"), expectReceipts: script("expectreceipts"),
 		putKey: script("putkey"), keyHolder: script("keyholder"), revokeKey: script("revokekey"),
 		lead: script("lead"), resign: script("resign"),
-		raiseAlarm: script("raisealarm"), clearAlarms: script("clearalarms"), keepRate: script("keeprate"),
+		raiseAlarm: script("raisealarm"), clearAlarms: script("clearalarms"), keepRate: script("keeprate"), replace: script("replace"),
 	}
 }
 

@@ -71,8 +71,7 @@ func (e *Engine) deleteSubscription(ctx context.Context, id push.ID, auth [16]by
 	if err != nil {
 		return err
 	}
-	secret := append([]byte{recordVersion}, auth[:]...)
-	v, err := e.once(ctx, e.scripts.removeSubscription, []string{e.keys.shardOf(id)}, id[:], secret, "")
+	v, err := e.once(ctx, e.scripts.removeSubscription, []string{e.keys.shardOf(id)}, id[:], auth[:], "")
 	switch {
 	case err != nil:
 		return err

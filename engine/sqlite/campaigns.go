@@ -67,7 +67,7 @@ func (e *Engine) OpenCampaigns(ctx context.Context, upto news.Cursor, cs []push.
 // another.
 func moveFollowed(ctx context.Context, c *conn, upto news.Cursor) error {
 	was, err := readFollowed(ctx, c)
-	if err != nil {
+	if err != nil || upto == (news.Cursor{}) {
 		return err
 	}
 	l, err := readLog(ctx, c)

@@ -7,10 +7,13 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strconv"
 	"strings"
 	"testing"
+
+	"crier/push"
 )
 
 // bare opens a database file as it is, with none of this package's care.
@@ -107,6 +110,7 @@ func TestMigrations(t *testing.T) {
 	steps := append(migrations(), "CREATE TABLE notes (n INTEGER) STRICT; INSERT INTO notes VALUES (3)")
 	bad := append(slices.Clone(steps), "INSERT INTO notes VALUES (4); INSERT INTO nowhere VALUES (1)")
 	good := append(slices.Clone(steps), "INSERT INTO notes VALUES (4)")
+	n := len(migrations())
 	if err := bringUp(ctx, c, migrations()); err != nil {
 		t.Fatal(err)
 	}
@@ -114,18 +118,18 @@ func TestMigrations(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := bringUp(ctx, c, bad); err == nil || !strings.Contains(err.Error(), fmt.Sprintf("version %d", len(bad))) {
+	if err := bringUp(ctx, c, bad); err == nil || !strings.Contains(err.Error(), fmt.Sprintf("version %d", n+2)) {
 		t.Fatalf("a step that fails: %v", err)
 	}
 	for _, s := range []struct {
 		steps   []string
 		version int
 		notes   int
-	}{{steps, len(steps), 1}, {good, len(good), 2}, {good, len(good), 2}} {
+	}{{steps, n + 1, 1}, {good, n + 2, 2}, {good, n + 2, 2}} {
 		if err := bringUp(ctx, c, s.steps); err != nil {
 			t.Fatal(err)
 		}
-		version, err := identify(ctx, c, len(good)+5)
+		version, err := identify(ctx, c, n+9)
 		var notes int
 		if err := errors.Join(err, c.row(ctx, "SELECT count(*) FROM notes", nil, &notes)); err != nil {
 			t.Fatal(err)
@@ -138,11 +142,42 @@ func TestMigrations(t *testing.T) {
 		t.Fatalf("the log was %+v and is %+v, %v", was, is, err)
 	}
 	// What is there now is too new for this package, and too old for a later one.
-	if err := bringUp(ctx, c, migrations()); !errors.Is(err, ErrNewer) || !strings.Contains(err.Error(), fmt.Sprintf("schema %d; this one knows %d", len(good), len(migrations()))) {
+	if err := bringUp(ctx, c, migrations()); !errors.Is(err, ErrNewer) || !strings.Contains(err.Error(), fmt.Sprintf("schema %d; this one knows %d", n+2, n)) {
 		t.Fatalf("a newer schema: %v", err)
 	}
-	if err := expect(ctx, c, len(good)+1); err == nil || !strings.Contains(err.Error(), "older") {
+	if err := expect(ctx, c, n+3); err == nil || !strings.Contains(err.Error(), "older") {
 		t.Fatalf("an older schema: %v", err)
+	}
+}
+
+// TestOldSubscriptionsKeepTheirPromises: those from before there were digests
+// are confirmed, of the first key, and flashes heed what they heeded.
+func TestOldSubscriptionsKeepTheirPromises(t *testing.T) {
+	dir := t.TempDir()
+	c := bare(t, filepath.Join(dir, File))
+	if err := bringUp(t.Context(), c, migrations()[:2]); err != nil {
+		t.Fatal(err)
+	}
+	add := func(id byte, from, to, zone any) {
+		t.Helper()
+		key := append([]byte{id}, make([]byte, 15)...)
+		if _, err := c.exec(t.Context(), `INSERT INTO subscriptions VALUES (?, 0, 'e', zeroblob(65), zeroblob(16), '', 'urgent', ?, ?, ?, 3, 'en', 5, 6)`,
+			key, from, to, zone); err != nil {
+			t.Fatal(err)
+		}
+	}
+	add(1, nil, nil, nil)
+	add(2, 1320, 420, "Europe/Vienna")
+	e := openTest(t, dir, Options{})
+	for id, want := range map[byte]push.Subscription{
+		1: {FlashAlways: true},
+		2: {Quiet: &push.Quiet{From: 1320, To: 420}, Zone: "Europe/Vienna"},
+	} {
+		want.ID, want.Endpoint, want.Level, want.DailyMax, want.Digest, want.Language = push.ID{id}, "e", "urgent", 3, 1080, "en"
+		want.CreatedAt, want.SeenAt = when(5), when(6)
+		if got, err := e.Subscription(t.Context(), want.ID); err != nil || !reflect.DeepEqual(got, want) {
+			t.Errorf("%+v, %v; want %+v", got, err, want)
+		}
 	}
 }
 

@@ -25,29 +25,36 @@ func (e *Engine) PutSubscription(ctx context.Context, s push.Subscription) (bool
 }
 
 func putSubscription(ctx context.Context, c *conn, s push.Subscription) (created bool, err error) {
-	var from, to, zone any // NULL
-	if q := s.Quiet; q != nil {
-		from, to, zone = q.From, q.To, q.Zone
-	}
-	args := []any{s.Endpoint, s.P256dh[:], strings.Join(s.Topics, ","), s.Level, from, to, zone,
-		s.DailyMax, s.Language, at(s.SeenAt), s.ID[:]}
+	args := append(wishes(s), at(s.SeenAt), s.ID[:])
 	switch err = mine(ctx, c, s.ID, s.Auth); {
 	case err == nil:
-		_, err = c.exec(ctx, `UPDATE subscriptions SET endpoint = ?, p256dh = ?, topics = ?, level = ?,
-			quiet_from = ?, quiet_to = ?, quiet_zone = ?, daily_max = ?, language = ?, seen_at = ? WHERE id = ?`, args...)
+		_, err = c.exec(ctx, "UPDATE subscriptions SET ("+wishColumns+`, seen_at) = (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?),
+			unconfirmed = unconfirmed AND ? WHERE id = ?`, append(args[:len(args)-1], s.Unconfirmed, s.ID[:])...)
 		return false, err
 	case !errors.Is(err, push.ErrNoSubscription):
 		return false, err
 	}
-	_, err = c.exec(ctx, `INSERT INTO subscriptions (endpoint, p256dh, topics, level,
-		quiet_from, quiet_to, quiet_zone, daily_max, language, seen_at, id, auth, created_at, born)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, (SELECT coalesce(max(seq), 0) FROM campaigns))`,
-		append(args, s.Auth[:], at(s.CreatedAt))...)
+	_, err = c.exec(ctx, "INSERT INTO subscriptions ("+wishColumns+`, seen_at, id, auth, created_at, unconfirmed, born)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, (SELECT coalesce(max(seq), 0) FROM campaigns))`,
+		append(args, s.Auth[:], at(s.CreatedAt), s.Unconfirmed)...)
 	if err != nil {
 		return false, err
 	}
 	_, err = c.exec(ctx, "UPDATE sending SET standing = standing + 1")
 	return true, err
+}
+
+// wishColumns are what a browser may change of its subscription; wishes are
+// their values.
+const wishColumns = "endpoint, p256dh, topics, level, quiet_from, quiet_to, daily_max, flash_always, digest, zone, language, vapid"
+
+func wishes(s push.Subscription) []any {
+	var from, to any // NULL
+	if q := s.Quiet; q != nil {
+		from, to = q.From, q.To
+	}
+	return []any{s.Endpoint, s.P256dh[:], strings.Join(s.Topics, ","), s.Level, from, to,
+		s.DailyMax, s.FlashAlways, s.Digest, s.Zone, s.Language, s.Key}
 }
 
 // mine is nil if the subscription id stands with the secret auth, and
@@ -132,14 +139,13 @@ func (e *Engine) CountSubscriptions(ctx context.Context) (n int64, err error) {
 
 // subscriptionColumns are what a subscriptionRow scans, of a table named s.
 const subscriptionColumns = `s.id, s.endpoint, s.p256dh, s.auth, s.topics, s.level,
-	s.quiet_from, s.quiet_to, s.quiet_zone, s.daily_max, s.language, s.created_at, s.seen_at`
+	s.quiet_from, s.quiet_to, s.daily_max, s.flash_always, s.digest, s.zone, s.language, s.vapid, s.unconfirmed, s.created_at, s.seen_at`
 
 // subscriptionRow scans subscriptions. It is kept from row to row: a campaign
 // reads them all, and what can be reused here is not made a million times.
 type subscriptionRow struct {
 	id, p256dh, auth sql.RawBytes
 	from, to         sql.NullInt64
-	zone             sql.NullString
 	created, seen    int64
 	topics           sql.RawBytes
 }
@@ -147,7 +153,7 @@ type subscriptionRow struct {
 // scan reads the row, and extra columns after it into extra.
 func (r *subscriptionRow) scan(rows *sql.Rows, extra ...any) (s push.Subscription, err error) {
 	dest := [...]any{&r.id, &s.Endpoint, &r.p256dh, &r.auth, &r.topics, &s.Level,
-		&r.from, &r.to, &r.zone, &s.DailyMax, &s.Language, &r.created, &r.seen}
+		&r.from, &r.to, &s.DailyMax, &s.FlashAlways, &s.Digest, &s.Zone, &s.Language, &s.Key, &s.Unconfirmed, &r.created, &r.seen}
 	if err := rows.Scan(append(dest[:], extra...)...); err != nil {
 		return s, err
 	}
@@ -157,8 +163,8 @@ func (r *subscriptionRow) scan(rows *sql.Rows, extra ...any) (s push.Subscriptio
 	if len(r.topics) > 0 {
 		s.Topics = strings.Split(string(r.topics), ",")
 	}
-	if r.zone.Valid {
-		s.Quiet = &push.Quiet{From: int(r.from.Int64), To: int(r.to.Int64), Zone: r.zone.String}
+	if r.from.Valid {
+		s.Quiet = &push.Quiet{From: int(r.from.Int64), To: int(r.to.Int64)}
 	}
 	s.CreatedAt, s.SeenAt = when(r.created), when(r.seen)
 	return s, nil

@@ -23,8 +23,8 @@ func cloneProgress(p push.Progress) push.Progress {
 // count adds t to a campaign's counts.
 func count(ctx context.Context, c *conn, campaign int64, t push.Tally) error {
 	if _, err := c.exec(ctx, `UPDATE tallies SET audience = audience + ?, accepted = accepted + ?, gone = gone + ?,
-		expired = expired + ?, cancelled = cancelled + ?, retried = retried + ?, throttled = throttled + ? WHERE campaign = ?`,
-		t.Audience, t.Accepted, t.Gone, t.Expired, t.Cancelled, t.Retried, t.Throttled, campaign); err != nil {
+		expired = expired + ?, cancelled = cancelled + ?, retried = retried + ?, throttled = throttled + ?, held = held + ? WHERE campaign = ?`,
+		t.Audience, t.Accepted, t.Gone, t.Expired, t.Cancelled, t.Retried, t.Throttled, t.Held, campaign); err != nil {
 		return err
 	}
 	for reason, n := range t.Failed {
@@ -97,9 +97,9 @@ func report(ctx context.Context, c *conn, item string) (out push.Report, err err
 
 // readTally is a campaign's counts and its receipts as they were counted.
 func readTally(ctx context.Context, c *conn, campaign int64) (t push.Tally, displayed, clicked int64, err error) {
-	err = c.row(ctx, `SELECT audience, accepted, gone, expired, cancelled, retried, throttled, displayed, clicked
+	err = c.row(ctx, `SELECT audience, accepted, gone, expired, cancelled, retried, throttled, held, displayed, clicked
 		FROM tallies WHERE campaign = ?`, []any{campaign}, &t.Audience, &t.Accepted, &t.Gone, &t.Expired, &t.Cancelled,
-		&t.Retried, &t.Throttled, &displayed, &clicked)
+		&t.Retried, &t.Throttled, &t.Held, &displayed, &clicked)
 	if err == nil {
 		t.Failed, err = counters[string](ctx, c, "SELECT reason, n FROM failures WHERE campaign = ?", campaign)
 	}

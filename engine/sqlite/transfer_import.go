@@ -9,7 +9,6 @@ import (
 	"math"
 	"os"
 	"path/filepath"
-	"strings"
 
 	"crier/engine"
 	"crier/news"
@@ -198,12 +197,8 @@ func insertCampaign(ctx context.Context, c *conn, p engine.Campaign) error {
 
 func insertSubscription(ctx context.Context, c *conn, r engine.Subscription) error {
 	s := r.Subscription
-	var from, to, zone any // NULL
-	if q := s.Quiet; q != nil {
-		from, to, zone = q.From, q.To, q.Zone
-	}
-	_, err := c.exec(ctx, "INSERT INTO subscriptions VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-		s.ID[:], r.Born, s.Endpoint, s.P256dh[:], s.Auth[:], strings.Join(s.Topics, ","), s.Level,
-		from, to, zone, s.DailyMax, s.Language, at(s.CreatedAt), at(s.SeenAt))
+	_, err := c.exec(ctx, "INSERT INTO subscriptions ("+wishColumns+`, seen_at, id, auth, created_at, unconfirmed, born)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+		append(wishes(s), at(s.SeenAt), s.ID[:], s.Auth[:], at(s.CreatedAt), s.Unconfirmed, r.Born)...)
 	return err
 }

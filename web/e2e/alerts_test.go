@@ -3,9 +3,11 @@ package e2e
 import (
 	"context"
 	"net/http"
+	"os/exec"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"crier/news"
 	"crier/push/pushtest"
@@ -130,6 +132,54 @@ func TestSubscriberChooses(t *testing.T) {
 	}
 	if n := s.Seen().Subscriptions; n != 0 {
 		t.Errorf("%d subscriptions stand at the push service", n)
+	}
+}
+
+// TestSubscriberConfirms: alerts reach a browser once its service worker has
+// sent back what the greeting carries, and it stays so with a new VAPID key.
+func TestSubscriberConfirms(t *testing.T) {
+	t.Parallel()
+	s := pushtest.Start(t)
+	c := startCrier(t, "--alert-hosts", s.Host(), "--alert-confirm", "all")
+	p := browsertest.StartFirefox(t, pushtest.FirefoxPrefs(s)).Open(t, c.URL+"/alerts")
+	p.Wait(`document.querySelector("#standing").dataset.state === "off"`)
+	p.Click("#alerts-on")
+	p.Wait(`document.querySelector("#standing").dataset.state === "on"`)
+	reached := func() {
+		t.Helper()
+		end := time.Now().Add(browsertest.Patience)
+		for n := 0; n == 0; { // the confirmation is on its way
+			if time.Now().After(end) {
+				t.Fatal("no alert reached the browser")
+			}
+			r := c.reported(c.post(news.Post{Headline: "News", Level: news.Bulletin, Alert: true}).Item.ID, func(r report) bool { return r.State == "done" })
+			n = r.Accepted
+		}
+	}
+	reached()
+
+	old := s.Seen().Requests[0].Endpoint
+	out, err := exec.Command(binary, "keys", "rotate-vapid", "--data", c.dir).Output()
+	if err != nil {
+		t.Fatalf("keys rotate-vapid: %v", err)
+	}
+	public := strings.TrimSpace(string(out))
+	p.Wait(`fetch("/v1/alerts/key").then((r) => r.json()).then(({key}) => key === args[0])`, public)
+	p.Reload()
+	p.Wait(`navigator.serviceWorker.ready.then((r) => r.pushManager.getSubscription()).then((s) => {
+		const key = btoa(String.fromCharCode(...new Uint8Array(s?.options.applicationServerKey ?? [])));
+		return key.replaceAll("+", "-").replaceAll("/", "_").replaceAll("=", "") === args[0];
+	})`, public)
+	p.Wait(`document.querySelector("#standing").dataset.state === "on"`)
+	reached()
+	requests := s.Seen().Requests
+	last := requests[len(requests)-1]
+	if last.Endpoint == old || !strings.HasSuffix(last.Header.Get("Authorization"), "k="+public) {
+		t.Errorf("the last message went to the old endpoint: %v, with %s", last.Endpoint == old, last.Header.Get("Authorization"))
+	}
+	// The old one may be met for the moment until the server knows of the new one.
+	if seen := s.Seen().Statuses; seen[http.StatusCreated]+seen[http.StatusGone] != int64(len(requests)) {
+		t.Errorf("the push service answered %v, want 201 and perhaps 410", seen)
 	}
 }
 

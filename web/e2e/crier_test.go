@@ -53,6 +53,7 @@ type crier struct {
 	t   *testing.T
 	URL string
 	key string // an admin's
+	dir string // its data directory
 
 	troubled bool // the test makes trouble, so its log may tell of errors
 }
@@ -61,7 +62,7 @@ type crier struct {
 func startCrier(t *testing.T, args ...string) *crier {
 	t.Helper()
 	dir := t.TempDir()
-	c := &crier{t: t}
+	c := &crier{t: t, dir: dir}
 	key, err := exec.Command(binary, "keys", "create", "--role", "admin", "--name", "Night desk", "--data", dir).Output()
 	if err != nil {
 		t.Fatalf("keys create: %v", err)

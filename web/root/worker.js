@@ -10,7 +10,7 @@ const badge = "/badge-96.png";
 self.addEventListener("install", () => self.skipWaiting());
 self.addEventListener("activate", (e) => e.waitUntil(self.clients.claim()));
 
-self.addEventListener("push", (e) => e.waitUntil(show(e.data)));
+self.addEventListener("push", (e) => e.waitUntil(show(read(e))));
 self.addEventListener("notificationclick", (e) => {
   e.notification.close();
   e.waitUntil(Promise.all([lead(e.notification.data), receipt("clicked", e.notification.data)]));
@@ -19,8 +19,7 @@ self.addEventListener("pushsubscriptionchange", (e) => e.waitUntil(renew(e.oldSu
 
 // show shows something for every message: a browser takes the permission away
 // from a site that stays silent, and an honest word is better than none.
-async function show(message) {
-  const n = read(message);
+async function show(n) {
   if (!n) {
     await self.registration.showNotification("News has come in", {
       body: "An alert arrived that this browser could not read. Open the live page to see what it was about.",
@@ -30,13 +29,15 @@ async function show(message) {
   }
   const { title, ...rest } = options(n);
   await self.registration.showNotification(title, rest);
-  await tell(rest.data);
+  await Promise.all([displayed(rest.data), confirm(n.data?.confirm)]);
 }
 
-// read is the notification of a Declarative Web Push message, or null.
-function read(message) {
+// read is the notification of a Declarative Web Push message, or null. A browser
+// that has read the message itself gives the notification it would show.
+function read(e) {
   try {
-    const { web_push, notification: n } = message.json();
+    if (!e.data && e.notification?.title) return e.notification;
+    const { web_push, notification: n } = e.data.json();
     return web_push === 8030 && typeof n.title === "string" && n.title.trim() !== "" ? n : null;
   } catch {
     return null;
@@ -44,18 +45,18 @@ function read(message) {
 }
 
 function options(n) {
-  const text = (v) => (typeof v === "string" ? v : "");
+  const words = (v) => (typeof v === "string" ? v : "");
   const data = n.data && typeof n.data === "object" ? n.data : {};
   const o = {
     title: n.title,
-    body: text(n.body),
-    tag: text(n.tag),
-    lang: text(n.lang),
+    body: words(n.body),
+    tag: words(n.tag),
+    lang: words(n.lang),
     dir: ["ltr", "rtl"].includes(n.dir) ? n.dir : "auto",
     silent: n.silent === true,
     icon: safe(n.icon) ? n.icon : icon,
     badge,
-    data: { ...data, navigate: text(n.navigate), nonce: crypto.randomUUID() },
+    data: { ...data, navigate: words(n.navigate), nonce: crypto.randomUUID() },
   };
   if (Number.isFinite(n.timestamp)) o.timestamp = n.timestamp;
   if (o.tag && !o.silent) o.renotify = true; // the second item of a story buzzes too
@@ -71,9 +72,17 @@ function safe(address) {
   }
 }
 
-// tell sends the receipt of displaying, if this browser is one of those that
+// confirm tells the server that the greeting has arrived: only then does it
+// send alerts here.
+async function confirm(what) {
+  if (!what) return;
+  const { subscription, nonce } = what;
+  await tell("/v1/alerts/confirmation", () => ({ subscription, nonce }));
+}
+
+// displayed sends the receipt of displaying, if this browser is one of those that
 // are asked for it, and after a while, so that they do not all come at once.
-async function tell({ one_in = 1, within_ms = 0, ...data }) {
+async function displayed({ one_in = 1, within_ms = 0, ...data }) {
   if (!(Math.random() * one_in < 1)) return;
   await receipt("displayed", data, Math.random() * within_ms);
 }
@@ -83,12 +92,20 @@ async function tell({ one_in = 1, within_ms = 0, ...data }) {
 async function receipt(kind, data, first = 0) {
   if (!data?.receipt) return;
   const begun = Date.now();
+  await tell("/v1/alerts/receipts", () => {
+    const waited_ms = Math.min(Math.max(Date.now() - begun, 0), 60_000);
+    return { token: data.receipt, kind, nonce: data.nonce, waited_ms };
+  }, first);
+}
+
+// tell posts what there is to say, after so many ms, and tries again where
+// nobody has taken it.
+async function tell(address, say, first = 0) {
   for (const pause of [first, 1000, 5000]) {
     await new Promise((done) => setTimeout(done, pause));
-    const waited_ms = Math.min(Math.max(Date.now() - begun, 0), 60_000);
-    const body = JSON.stringify({ token: data.receipt, kind, nonce: data.nonce, waited_ms });
+    const body = JSON.stringify(say());
     try {
-      const answer = await fetch("/v1/alerts/receipts", {
+      const answer = await fetch(address, {
         method: "POST", body, keepalive: true, credentials: "omit", headers: { "Content-Type": "application/json" },
       });
       if (answer.status < 500 && answer.status !== 429) return;
@@ -110,21 +127,30 @@ async function lead(data) {
 }
 
 // renew tells the server of the subscription that the browser made in place
-// of an old one, with the choices the reader has made.
+// of an old one, with the choices the reader has made. One that was made with a
+// key which is not the newest any more is made anew.
 async function renew(old, fresh) {
   const kept = await (await caches.open(choices.store)).match(choices.address);
   const prefs = kept && (await kept.json());
   if (!prefs?.on) return;
-  if (!fresh) {
-    const { key } = await (await fetch("/v1/alerts/key", { credentials: "omit" })).json();
-    fresh = await self.registration.pushManager.subscribe({ userVisibleOnly: true, applicationServerKey: key });
+  const { key } = await (await fetch("/v1/alerts/key", { credentials: "omit" })).json();
+  if (fresh && text(fresh.options.applicationServerKey) !== key) {
+    await fresh.unsubscribe();
+    fresh = null;
   }
-  const { topics, level, quiet, daily_max, language } = prefs;
-  const put = await send("PUT", { ...fresh.toJSON(), topics, level, quiet, daily_max, language });
+  fresh ??= await self.registration.pushManager.subscribe({ userVisibleOnly: true, applicationServerKey: key });
+  const { topics, level, quiet, daily_max, digest, zone, language } = prefs;
+  const flash_always = prefs.flash_always ?? !quiet; // see prefs.js
+  const put = await send("PUT", { ...fresh.toJSON(), key, topics, level, quiet, daily_max, flash_always, digest, zone, language });
   if (put.ok && old && old.endpoint !== fresh.endpoint) {
     const { endpoint, keys } = old.toJSON();
     await send("DELETE", { endpoint, keys: { auth: keys.auth } });
   }
+}
+
+// text is bytes in base64url.
+function text(buffer) {
+  return btoa(String.fromCharCode(...new Uint8Array(buffer ?? []))).replaceAll("+", "-").replaceAll("/", "_").replaceAll("=", "");
 }
 
 function send(method, body) {

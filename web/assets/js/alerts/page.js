@@ -28,7 +28,7 @@ function show(now) {
 }
 
 /** fill puts choices into the form. */
-function fill({ topics, level, quiet, daily_max }) {
+function fill({ topics, level, quiet, daily_max, flash_always, digest, zone }) {
   form.elements.level.value = level;
   for (const t of topics) {
     if (![...form.querySelectorAll("[name=topics]")].some((c) => c.value === t)) byId("alerts-topics").append(chip(t));
@@ -37,10 +37,12 @@ function fill({ topics, level, quiet, daily_max }) {
   form.elements.quiet.checked = quiet !== null;
   form.elements.from.value = quiet?.from ?? "22:00";
   form.elements.to.value = quiet?.to ?? "07:00";
-  form.elements.zone.value = quiet?.zone ?? Intl.DateTimeFormat().resolvedOptions().timeZone;
+  form.elements.zone.value = zone;
   form.elements.daily_max.value = String(daily_max);
   if (form.elements.daily_max.selectedIndex < 0) form.elements.daily_max.value = "0";
-  showQuiet();
+  form.elements.digest.value = digest;
+  form.elements.flash_always.checked = flash_always;
+  showClocks();
 }
 
 const chip = (topic) => el("label", { class: "chip" }, el("input", { type: "checkbox", name: "topics", value: topic }), " ", el("span", {}, topicWord(topic)));
@@ -51,15 +53,22 @@ function choices() {
   return {
     topics: [...form.querySelectorAll("[name=topics]:checked")].map((c) => c.value),
     level: f.level.value,
-    quiet: f.quiet.checked ? { from: f.from.value, to: f.to.value, zone: f.zone.value.trim() } : null,
+    quiet: f.quiet.checked ? { from: f.from.value, to: f.to.value } : null,
     daily_max: Number(f.daily_max.value),
+    flash_always: f.flash_always.checked,
+    digest: f.digest.value || "18:00",
+    zone: f.zone.value.trim(),
   };
 }
 
-function showQuiet() {
-  const on = form.elements.quiet.checked;
-  byId("quiet-hours").hidden = !on;
-  for (const name of ["from", "to", "zone"]) form.elements[name].disabled = !on;
+// showClocks shows the times that the choices made so far ask for.
+function showClocks() {
+  const quiet = form.elements.quiet.checked;
+  const bound = form.elements.daily_max.value !== "0";
+  byId("quiet-hours").hidden = !quiet;
+  for (const name of ["from", "to"]) form.elements[name].disabled = !quiet;
+  byId("digest-time").hidden = !bound;
+  byId("exceptions").hidden = !quiet && !bound;
   checkZone();
 }
 
@@ -67,7 +76,7 @@ function checkZone() {
   const { zone } = form.elements;
   let wrong = "";
   try {
-    if (!zone.disabled) new Intl.DateTimeFormat("en", { timeZone: zone.value.trim() });
+    if (zone.value.trim()) new Intl.DateTimeFormat("en", { timeZone: zone.value.trim() });
   } catch {
     wrong = "Choose a zone from the list, such as Europe/Vienna.";
   }
@@ -85,7 +94,8 @@ async function act(button, work) {
   }
 }
 
-form.elements.quiet.addEventListener("change", showQuiet);
+form.elements.quiet.addEventListener("change", showClocks);
+form.elements.daily_max.addEventListener("change", showClocks);
 form.elements.zone.addEventListener("input", checkZone);
 form.addEventListener("submit", (e) => {
   e.preventDefault();

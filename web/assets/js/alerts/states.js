@@ -41,10 +41,12 @@ export function helpSteps(state) {
 }
 
 /** choiceWords is the choices in words. */
-export function choiceWords({ topics, level, quiet, daily_max }) {
+export function choiceWords({ topics, level, quiet, daily_max, flash_always, digest, zone }) {
   const what = topics.length ? topics.map(topicWord).join(", ") : "all topics";
   const words = [`${levels[level] ?? level} from ${what}`];
-  if (quiet) words.push(`silent from ${quiet.from} to ${quiet.to} (${quiet.zone})`);
-  if (daily_max) words.push(`at most ${daily_max} a day with sound`);
+  if (quiet) words.push(`silent from ${quiet.from} to ${quiet.to}`);
+  if (daily_max) words.push(`at most ${daily_max} a day, the rest at ${digest}`);
+  if (flash_always && (quiet || daily_max)) words.push("flashes always");
+  if (quiet || daily_max) words[words.length - 1] += ` (${zone})`;
   return words.join("; ");
 }

@@ -2,7 +2,7 @@
 // get and be rid of it. Nothing here asks for permission unless told to.
 
 import { ask } from "../http.js";
-import { loadPrefs, savePrefs } from "./prefs.js";
+import { loadPrefs, savePrefs, wishes } from "./prefs.js";
 
 const patience = 20_000; // ms that a browser may take to subscribe
 const refreshAfter = 12 * 60 * 60 * 1000; // ms after which a visit tells the server again
@@ -43,8 +43,7 @@ export async function turnOff() {
   const prefs = await loadPrefs();
   await savePrefs({ ...prefs, on: false, put_at: 0 });
   if (subscription) {
-    const { endpoint, keys } = subscription.toJSON();
-    await ask("DELETE", "/v1/alerts/subscription", { body: { endpoint, keys: { auth: keys.auth } } }).catch(() => {});
+    await forget(subscription.toJSON()).catch(() => {});
     await subscription.unsubscribe();
   }
   return standing();
@@ -68,21 +67,28 @@ async function subscribe(choices) {
   const { data } = await ask("GET", "/v1/alerts/key");
   const key = bytes(data.key);
   let subscription = await registration.pushManager.getSubscription();
+  let old = null;
   if (subscription && !sameBytes(subscription.options.applicationServerKey, key)) {
-    await subscription.unsubscribe(); // made for another server: nobody can send to it
+    old = subscription.toJSON(); // the server's key has been rotated, or it is another server's
+    await subscription.unsubscribe();
     subscription = null;
   }
   const fresh = !subscription;
   subscription ??= await inTime(registration.pushManager.subscribe({ userVisibleOnly: true, applicationServerKey: key }));
-  const { topics, level, quiet, daily_max } = choices;
-  const wanted = { topics, level, quiet, daily_max, language: document.documentElement.lang };
+  const language = document.documentElement.lang;
   try {
-    await ask("PUT", "/v1/alerts/subscription", { body: { ...subscription.toJSON(), ...wanted } });
+    await ask("PUT", "/v1/alerts/subscription", { body: { ...subscription.toJSON(), key: data.key, ...wishes(choices), language } });
   } catch (err) {
     if (fresh) await subscription.unsubscribe(); // a subscription nobody knows of would look like one that works
     throw err;
   }
-  await savePrefs({ ...wanted, on: true, put_at: Date.now() });
+  await savePrefs({ ...wishes(choices), language, on: true, put_at: Date.now() });
+  if (old) await forget(old).catch(() => {}); // else its push service says that it is gone
+}
+
+// forget has the server let a subscription go.
+function forget({ endpoint, keys }) {
+  return ask("DELETE", "/v1/alerts/subscription", { body: { endpoint, keys: { auth: keys.auth } } });
 }
 
 // inTime gives up on a browser whose own service cannot be reached: it would
