@@ -44,6 +44,7 @@ type report struct {
 	Deadline time.Time `json:"deadline,omitzero"`
 	At       time.Time `json:"at"` // the report's own time
 	counts
+	Held              int64         `json:"held"` // not in the audience: it waits for digests
 	Swept             float64       `json:"swept"`
 	AudienceEstimate  *int64        `json:"audience_estimate"`
 	Left              *float64      `json:"eta_seconds"`
@@ -112,7 +113,7 @@ func newReport(rep push.Report, stopped bool, p push.Promise, now time.Time) rep
 	c := rep.Campaign
 	out := report{
 		Campaign: c.ID, Item: c.Entry.Item.ID, Kind: string(c.Entry.Kind), State: "sending", OpenedAt: c.OpenedAt, Deadline: c.Deadline,
-		At: now.UTC().Truncate(time.Millisecond), counts: countsOf(rep.Tally, rep.Scanned, rep.Rate(now)), Swept: rep.Swept,
+		At: now.UTC().Truncate(time.Millisecond), counts: countsOf(rep.Tally, rep.Scanned, rep.Rate(now)), Held: rep.Tally.Held, Swept: rep.Swept,
 		Displayed: rep.Displayed, DisplayedOneIn: max(c.Sample, 1), DisplayedEstimate: rep.DisplayedEstimate(), Clicked: rep.Clicked,
 		Left: seconds(rep.Left(now)), Oldest: seconds(rep.Oldest(now)), Services: []service{},
 	}

@@ -138,7 +138,7 @@ func New(p Parts, o Options) http.Handler {
 		reads:    newLimiter(10*time.Millisecond, 400),
 		joins:    newLimiter(time.Second/time.Duration(o.AddressJoinRate), 100*o.AddressJoinRate),
 		desks:    newLimiter(100*time.Millisecond, 300), // a newsroom shares one address
-		tickets:  newTickets(p.Alerts.DeskKey),
+		tickets:  newTickets(func() []byte { return p.Alerts.DeskKey() }),
 		crowd:    rate.NewLimiter(rate.Limit(o.JoinRate), 2*o.JoinRate),
 	}
 	return s.routes()

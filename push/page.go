@@ -72,10 +72,11 @@ func (p *page) text(i int, v Voice) []byte {
 func (p *page) count(voices []Voice, remove bool, until time.Time) Progress {
 	var out Progress
 	by := map[string]*Tally{}
+	var held int64
 	for i, d := range p.deliveries {
 		if voices[i] <= Held && d.Attempts == 0 {
 			if voices[i] == Held {
-				out.Tally.Held++
+				held++
 			}
 			continue
 		}
@@ -93,6 +94,7 @@ func (p *page) count(voices []Voice, remove bool, until time.Time) Progress {
 		p.countOne(&out, t, d, p.results[i], remove)
 	}
 	out.Tally = sumOf(by)
+	out.Tally.Held = held // by no service
 	return out
 }
 
