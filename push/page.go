@@ -25,8 +25,7 @@ type page struct {
 	handed  chan struct{} // closed when none waits for an origin any more
 	late    []int         // those that the worker went on without
 
-	recalled bool        // guarded by the network's mutex
-	yield    atomic.Bool // a campaign of a higher lane has been opened
+	recalled bool // guarded by the network's mutex
 }
 
 // settle notes what became of a delivery, exactly once for each.

@@ -52,7 +52,7 @@ func New(store Store, log news.Log, keys VAPID, o Options) (*Service, error) {
 	s := &Service{
 		store: store, log: log, o: o, hosts: hosts, signer: signer, guard: g, net: net, stock: ready, fleet: &fleet{},
 		worker: "w" + rand.Text(), wake: make(chan struct{}, 1),
-		pages: &underway{net: net, keep: o.Deadlines.longest(), pages: map[*page]struct{}{}, newest: map[string]newest{}},
+		pages: newUnderway(net, o.Deadlines.longest()),
 	}
 	s.greets = newGreeter(s, keys)
 	return s, nil
