@@ -17,13 +17,14 @@ type page struct {
 	topic      string
 	urgency    string
 
-	results []outcome
-	settled []atomic.Bool
-	pending atomic.Int64
-	done    chan struct{} // closed with the last result
-	queued  atomic.Int64
-	handed  chan struct{} // closed when none waits for an origin any more
-	late    []int         // those that the worker went on without
+	services []string // by which each goes; "" where none is asked
+	results  []outcome
+	settled  []atomic.Bool
+	pending  atomic.Int64
+	done     chan struct{} // closed with the last result
+	queued   atomic.Int64
+	handed   chan struct{} // closed when none waits for an origin any more
+	late     []int         // those that the worker went on without
 
 	recalled bool // guarded by the network's mutex
 }
@@ -79,7 +80,7 @@ func (p *page) count(voices []Voice, remove bool, until time.Time) Progress {
 			out.Retries = append(out.Retries, Retry{ID: d.Subscription.ID, Attempts: max(d.Attempts, 1), Due: until})
 			continue
 		}
-		p.countOne(&out, d, p.results[i], remove)
+		p.countOne(&out, i, remove)
 	}
 	return out
 }
@@ -93,14 +94,14 @@ func (p *page) countLate(out *Progress, remove bool) (over bool) {
 		}
 		d := p.deliveries[i]
 		out.Settled = append(out.Settled, d.Subscription.ID)
-		p.countOne(out, d, p.results[i], remove)
+		p.countOne(out, i, remove)
 		return true
 	})
 	return len(p.late) == 0
 }
 
-func (p *page) countOne(out *Progress, d Delivery, r outcome, remove bool) {
-	t := &out.Tally
+func (p *page) countOne(out *Progress, i int, remove bool) {
+	t, d, r := &out.Tally, p.deliveries[i], p.results[i]
 	again := func(attempts int, due time.Time) {
 		if !due.Before(p.campaign.Deadline) {
 			t.Expired++
@@ -125,6 +126,7 @@ func (p *page) countOne(out *Progress, d Delivery, r outcome, remove bool) {
 			t.Failed = map[string]int64{}
 		}
 		t.Failed[r.reason]++
+		out.Letters = append(out.Letters, Letter{d.Subscription.ID, p.services[i], r.reason, r.status, r.at.UTC().Truncate(time.Millisecond)})
 	case expired:
 		t.Expired++
 	case cancelled:

@@ -141,7 +141,7 @@ func (t *task) next(ctx, sending context.Context) (more bool, err error) {
 		return false, err
 	}
 	idle := found.Scanned && len(found.Deliveries) == 0 // only retries of later are left
-	return !st.Done && !st.Stopped && !idle && !t.pages.over(t.turn, time.Now()), nil
+	return !st.Done && !st.Stopped && !idle && !found.Pause && !t.pages.over(t.turn, time.Now()), nil
 }
 
 // prepare gets ready, once, what all pages of the range need.
@@ -224,7 +224,7 @@ func (t *task) await(ctx context.Context, p *page, late <-chan time.Time) bool {
 func (t *task) newPage(ds []Delivery) *page {
 	c := t.lease.Campaign
 	p := &page{campaign: c, deliveries: ds, loud: t.loud, silent: t.silent, topic: topic(c.Entry.Item.Story), urgency: urgency(c.level()),
-		results: make([]outcome, len(ds)), settled: make([]atomic.Bool, len(ds)), done: make(chan struct{}), handed: make(chan struct{})}
+		services: make([]string, len(ds)), results: make([]outcome, len(ds)), settled: make([]atomic.Bool, len(ds)), done: make(chan struct{}), handed: make(chan struct{})}
 	p.pending.Store(int64(len(ds)))
 	p.queued.Store(int64(len(ds)))
 	return p
@@ -235,8 +235,14 @@ func (t *task) newPage(ds []Delivery) *page {
 func (t *task) sendOne(sending context.Context, p *page, i int, v Voice, busy bool, now time.Time) {
 	d := p.deliveries[i]
 	out := outcome{at: now}
+	var target target
+	var fault *news.Fault
+	if v != Unwanted || d.Attempts > 0 { // else it is not counted
+		target, fault = t.hosts.target(d.Subscription.Endpoint)
+		p.services[i] = target.service
+	}
 	switch {
-	case v == Unwanted && d.Attempts == 0: // not counted
+	case v == Unwanted && d.Attempts == 0:
 	case t.lease.Cancelled:
 		out.fate = cancelled
 	case v == Unwanted:
@@ -245,13 +251,11 @@ func (t *task) sendOne(sending context.Context, p *page, i int, v Voice, busy bo
 		out.fate = expired
 	case busy:
 		out.fate, out.after = unsent, overtake
-	default:
-		target, fault := t.hosts.target(d.Subscription.Endpoint)
-		if fault == nil {
-			t.net.submit(sending, &job{page: p, index: i, target: target, voice: v})
-			return
-		}
+	case fault != nil:
 		out.fate, out.reason = failed, FailedAddress // its host is no longer among those named
+	default:
+		t.net.submit(sending, &job{page: p, index: i, target: target, voice: v})
+		return
 	}
 	p.drop(i, out)
 }

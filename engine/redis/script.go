@@ -20,7 +20,7 @@ type scripts struct {
 	depart, openCampaigns, claim, page, checkpoint    *redis.Script
 	release, nextDue, report, receipt, expectReceipts *redis.Script
 	putKey, keyHolder, revokeKey, lead, resign        *redis.Script
-	raiseAlarm, clearAlarms, keepRate                 *redis.Script
+	raiseAlarm, clearAlarms, keepRate, replay         *redis.Script
 }
 
 func loadScripts() scripts {
@@ -35,6 +35,7 @@ func loadScripts() scripts {
 		putKey: script("putkey"), keyHolder: script("keyholder"), revokeKey: script("revokekey"),
 		lead: script("lead"), resign: script("resign"),
 		raiseAlarm: script("raisealarm"), clearAlarms: script("clearalarms"), keepRate: script("keeprate"),
+		replay: script("replay", "ranges"),
 	}
 }
 

@@ -1,0 +1,144 @@
+package push
+
+import (
+	"context"
+	"maps"
+	"sync"
+	"time"
+)
+
+// Unsent is how far a campaign has come that is not done, while all are stopped.
+type Unsent struct {
+	Campaign Campaign
+	Sent     int64 // of the audience: push services have taken or refused them
+	Unsent   int64 // of the audience: no outcome yet; with those who have not been scanned as far as they were counted
+	Exact    bool  // all were counted, and no worker has a result that is not
+}
+
+// rest is what a range has left: who comes after the cursor.
+type rest struct {
+	campaign string
+	low      int
+	cursor   ID
+}
+
+// counted is how many of the rests the campaigns are for. While all sending is
+// stopped cursors stand still, so that nothing has to be counted twice.
+type counted struct {
+	wake chan struct{} // holds one ring for count
+
+	mu   sync.Mutex
+	have map[rest]int64
+}
+
+func newCounted() *counted { return &counted{wake: make(chan struct{}, 1), have: map[rest]int64{}} }
+
+// Unsent is how far the campaigns have come that are not done, of the highest
+// lane first. What has not been scanned yet is counted in the background, which
+// takes a few seconds for a million: ask again until Exact. It waits for the
+// store only.
+func (s *Service) Unsent(ctx context.Context) ([]Unsent, error) {
+	open, err := s.store.Unfinished(ctx, time.Now())
+	if err != nil {
+		return nil, err
+	}
+	out := make([]Unsent, len(open))
+	missing := false
+	s.counted.mu.Lock()
+	defer s.counted.mu.Unlock()
+	for i, u := range open {
+		t := u.Tally
+		out[i] = Unsent{Campaign: u.Campaign, Sent: t.settled() - t.Expired - t.Cancelled, Unsent: t.Queued(), Exact: true}
+		for _, r := range u.Ranges {
+			n, ok := s.counted.have[rest{u.Campaign.ID, r.Low, r.Cursor}]
+			if r.Scanned {
+				n, ok = 0, true
+			}
+			out[i].Unsent += n
+			out[i].Exact = out[i].Exact && ok && !r.Held
+			missing = missing || !ok
+		}
+	}
+	if missing {
+		select {
+		case s.counted.wake <- struct{}{}:
+		default:
+		}
+	}
+	return out, nil
+}
+
+// countRests counts when it is asked to, until ctx ends.
+func (s *Service) countRests(ctx context.Context) {
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-s.counted.wake:
+			s.trouble(ctx, "count what is unsent", s.countAll(ctx))
+		}
+	}
+}
+
+// countAll counts the rests that are not counted, as long as all is stopped, and
+// forgets those that are no more.
+func (s *Service) countAll(ctx context.Context) error {
+	open, err := s.store.Unfinished(ctx, time.Now())
+	if err != nil {
+		return err
+	}
+	left := map[rest]bool{}
+	for _, u := range open {
+		for _, r := range u.Ranges {
+			left[rest{u.Campaign.ID, r.Low, r.Cursor}] = true
+		}
+	}
+	s.counted.mu.Lock()
+	maps.DeleteFunc(s.counted.have, func(r rest, _ int64) bool { return !left[r] })
+	s.counted.mu.Unlock()
+	for _, u := range open {
+		for _, r := range u.Ranges {
+			if stop, err := s.store.Stopped(ctx); stop == nil || err != nil {
+				return err
+			}
+			if err := s.countRest(ctx, u.Campaign, r); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// countRest counts whom the campaign is for of those that a range has left.
+func (s *Service) countRest(ctx context.Context, c Campaign, r RangeState) error {
+	of := rest{c.ID, r.Low, r.Cursor}
+	s.counted.mu.Lock()
+	_, known := s.counted.have[of]
+	s.counted.mu.Unlock()
+	if known || r.Scanned {
+		return nil
+	}
+	n := int64(0)
+	for after := r.Cursor; ; {
+		page, err := s.store.Standing(ctx, c.ID, r.Range, after, countPage)
+		if err != nil {
+			return err
+		}
+		for _, sub := range page {
+			if sub.wants(c) {
+				n++
+			}
+			after = sub.ID
+		}
+		if len(page) < countPage {
+			break
+		}
+	}
+	s.counted.mu.Lock()
+	defer s.counted.mu.Unlock()
+	s.counted.have[of] = n
+	return nil
+}
+
+// countPage is how many subscriptions are read at a time to be counted.
+const countPage = 2048
