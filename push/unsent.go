@@ -23,12 +23,14 @@ type rest struct {
 }
 
 // counted is how many of the rests the campaigns are for. While all sending is
-// stopped cursors stand still, so that nothing has to be counted twice.
+// stopped and the workers have let go cursors stand still, so that nothing has to
+// be counted twice until somebody comes or goes.
 type counted struct {
-	wake chan struct{} // holds one ring for count
+	wake chan struct{} // holds one ring for countRests
 
-	mu   sync.Mutex
-	have map[rest]int64
+	mu       sync.Mutex
+	standing int64 // subscriptions when it was counted
+	have     map[rest]int64
 }
 
 func newCounted() *counted { return &counted{wake: make(chan struct{}, 1), have: map[rest]int64{}} }
@@ -42,10 +44,14 @@ func (s *Service) Unsent(ctx context.Context) ([]Unsent, error) {
 	if err != nil {
 		return nil, err
 	}
+	standing, err := s.store.CountSubscriptions(ctx)
+	if err != nil {
+		return nil, err
+	}
 	out := make([]Unsent, len(open))
-	missing := false
 	s.counted.mu.Lock()
 	defer s.counted.mu.Unlock()
+	missing := s.counted.standing != standing
 	for i, u := range open {
 		t := u.Tally
 		out[i] = Unsent{Campaign: u.Campaign, Sent: t.settled() - t.Expired - t.Cancelled, Unsent: t.Queued(), Exact: true}
@@ -55,7 +61,8 @@ func (s *Service) Unsent(ctx context.Context) ([]Unsent, error) {
 				n, ok = 0, true
 			}
 			out[i].Unsent += n
-			out[i].Exact = out[i].Exact && ok && !r.Held
+			stale := !r.Scanned && s.counted.standing != standing
+			out[i].Exact = out[i].Exact && ok && !stale && !r.Held
 			missing = missing || !ok
 		}
 	}
@@ -80,33 +87,68 @@ func (s *Service) countRests(ctx context.Context) {
 	}
 }
 
-// countAll counts the rests that are not counted, as long as all is stopped, and
-// forgets those that are no more.
+// countAll counts the rests, as long as all is stopped: when no worker has any
+// range, and again if somebody came or went meanwhile.
 func (s *Service) countAll(ctx context.Context) error {
-	open, err := s.store.Unfinished(ctx, time.Now())
-	if err != nil {
-		return err
+	for ctx.Err() == nil {
+		if stop, err := s.store.Stopped(ctx); stop == nil || err != nil {
+			return err
+		}
+		standing, err := s.store.CountSubscriptions(ctx)
+		if err != nil {
+			return err
+		}
+		open, err := s.store.Unfinished(ctx, time.Now())
+		if err != nil {
+			return err
+		}
+		if anyHeld(open) {
+			pauseFor(ctx, stopEvery)
+			continue
+		}
+		s.counted.keep(open, standing)
+		for _, u := range open {
+			for _, r := range u.Ranges {
+				if stop, err := s.store.Stopped(ctx); stop == nil || err != nil {
+					return err
+				}
+				if err := s.countRest(ctx, u.Campaign, r); err != nil {
+					return err
+				}
+			}
+		}
+		if now, err := s.store.CountSubscriptions(ctx); err != nil || now == standing {
+			return err
+		}
 	}
+	return nil
+}
+
+// keep forgets what is not of these campaigns as they stand, and all if there
+// are more or fewer subscriptions than when it was counted.
+func (c *counted) keep(open []Unfinished, standing int64) {
 	left := map[rest]bool{}
 	for _, u := range open {
 		for _, r := range u.Ranges {
 			left[rest{u.Campaign.ID, r.Low, r.Cursor}] = true
 		}
 	}
-	s.counted.mu.Lock()
-	maps.DeleteFunc(s.counted.have, func(r rest, _ int64) bool { return !left[r] })
-	s.counted.mu.Unlock()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	same := c.standing == standing
+	c.standing = standing
+	maps.DeleteFunc(c.have, func(r rest, _ int64) bool { return !same || !left[r] })
+}
+
+func anyHeld(open []Unfinished) bool {
 	for _, u := range open {
 		for _, r := range u.Ranges {
-			if stop, err := s.store.Stopped(ctx); stop == nil || err != nil {
-				return err
-			}
-			if err := s.countRest(ctx, u.Campaign, r); err != nil {
-				return err
+			if r.Held {
+				return true
 			}
 		}
 	}
-	return nil
+	return false
 }
 
 // countRest counts whom the campaign is for of those that a range has left.
