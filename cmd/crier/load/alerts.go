@@ -209,8 +209,7 @@ func (r *alertsRun) ready(ctx context.Context, svc *push.Service, want int64) (s
 
 // send posts, waits until the campaign is done, and fills in what it cost.
 func (r *alertsRun) send(ctx context.Context, svc *push.Service, name string, out *AlertsCampaign) error {
-	draft, err := news.Post{Headline: "Exercise: harbour bridge closed", Summary: strings.Repeat("All traffic is diverted. ", 12),
-		Level: news.Urgent, Alert: true}.Draft(news.NewID(), "bench", time.Now())
+	draft, err := exercise(news.Urgent)
 	if err != nil {
 		return err
 	}
@@ -253,6 +252,12 @@ func (r *alertsRun) send(ctx context.Context, svc *push.Service, name string, ou
 		out.First = ms(time.Unix(0, counted.First).Sub(began))
 	}
 	return nil
+}
+
+// exercise is what is sent.
+func exercise(level news.Level) (news.Draft, error) {
+	return news.Post{Headline: "Exercise: harbour bridge closed", Summary: strings.Repeat("All traffic is diverted. ", 12),
+		Level: level, Alert: true}.Draft(news.NewID(), "bench", time.Now())
 }
 
 // used is CPU time: this process's, and that of the store's server.
