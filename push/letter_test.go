@@ -135,3 +135,24 @@ func TestACorrectionGoesFirstToThoseReached(t *testing.T) {
 		t.Errorf("%d whom the error had not reached had the correction before all whom it had", early)
 	}
 }
+
+// TestEachAttemptSaysWhatRemains: the TTL of a retry is what remains of the
+// deadline then, not what remained at first.
+func TestEachAttemptSaysWhatRemains(t *testing.T) {
+	h := newHouse(t, map[string]http.HandlerFunc{"later": firstThen(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Retry-After", time.Now().Add(3*time.Second).UTC().Format(http.TimeFormat))
+		w.WriteHeader(http.StatusServiceUnavailable)
+	})}, nil)
+	h.stop()
+	s := h.subscribe(1, "later", nil)[0]
+	h.start(nil)
+	h.finished(h.post(news.Post{Level: news.Urgent}))
+	got := h.sink.Got(s)
+	if len(got) != 2 {
+		t.Fatalf("got %+v", got)
+	}
+	passed := got[1].At.Sub(got[0].At)
+	if less := got[0].TTL - got[1].TTL; passed < time.Second || less < passed-time.Second || less > passed+time.Second || got[0].TTL > 2*time.Hour {
+		t.Errorf("%v after the first attempt the TTL is %v less: %v and %v", passed, less, got[0].TTL, got[1].TTL)
+	}
+}
