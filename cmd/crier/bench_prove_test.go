@@ -35,3 +35,19 @@ func TestBenchProve(t *testing.T) {
 		t.Errorf("a share of 1: %d, %s", code, said)
 	}
 }
+
+// TestBenchBeside measures preparing beside live readers, in a small way.
+func TestBenchBeside(t *testing.T) {
+	t.Setenv(asProgram, "1") // the nodes are this program
+	stdout, said, code := command(t, "bench", "alerts", "--readers", "20", "--subscriptions", "30000", "--duration", "500ms", "--json")
+	if code != 0 {
+		t.Fatal(said)
+	}
+	var r load.BesideResult
+	if err := json.Unmarshal([]byte(stdout), &r); err != nil {
+		t.Fatalf("%v in %s", err, stdout)
+	}
+	if r.Preparing.Keys == 0 || r.Idle.Keys != 0 || r.P50Ratio <= 0 || r.P99Ratio <= 0 || r.CPURatio <= 0 || r.Preparing.Lost+r.Idle.Lost != 0 {
+		t.Errorf("%+v", r)
+	}
+}
