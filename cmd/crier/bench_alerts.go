@@ -25,7 +25,7 @@ type benchAlertsCmd struct {
 	Profile       string        `help:"Write the sender's CPU profile, of the campaign with keys prepared, to this file." type:"path" placeholder:"FILE"`
 	Prove         float64       `help:"Prove instead that nothing is lost: kill the sender at this share of a campaign, such as 0.4, have another go on, and check every count; in sqlite, and in redis as well with --redis. Without --faults a tenth have one." default:"0" placeholder:"SHARE"`
 	Readers       int           `help:"Measure instead what preparing keys for the subscriptions costs this many live readers of the same node." default:"0" placeholder:"N"`
-	Rate          float64       `help:"With --readers: items a second." default:"20" placeholder:"N"`
+	Rate          float64       `help:"With --readers: items a second." default:"2" placeholder:"N"`
 	Duration      time.Duration `help:"With --readers: how long to post, in each of six runs." default:"6s" placeholder:"TIME"`
 	JSON          bool          `name:"json" help:"Print the result as JSON."`
 }

@@ -14,8 +14,6 @@ import (
 	"strconv"
 	"strings"
 	"time"
-
-	"crier/push/seal"
 )
 
 // BesideOptions are what a run does that measures what preparing sender keys
@@ -41,7 +39,6 @@ type BesideResult struct {
 	P50Ratio      float64 `json:"p50_ratio"`
 	P99Ratio      float64 `json:"p99_ratio"`
 	CPURatio      float64 `json:"cpu_ratio"` // 0 where the system does not say
-	KeyCPU        float64 `json:"key_cpu_us"`
 }
 
 // Beside is what live delivery was.
@@ -49,7 +46,8 @@ type Beside struct {
 	P50  float64 `json:"p50_ms"`
 	P99  float64 `json:"p99_ms"`
 	CPU  float64 `json:"cpu_us_per_delivery"`
-	Keys float64 `json:"keys_prepared"` // while it was posted
+	Keys float64 `json:"keys_prepared"`  // while it was posted
+	Key  float64 `json:"cpu_us_per_key"` // before readers came, with the reading of the store
 	Lost int64   `json:"missing"`
 }
 
@@ -75,14 +73,10 @@ func MeasureBeside(ctx context.Context, o BesideOptions) (_ *BesideResult, err e
 	if err := full.fill(ctx, c, o.Subscriptions); err != nil {
 		return nil, err
 	}
-	perKey, err := keyCPU(c)
-	if err != nil {
-		return nil, err
-	}
 	var preparing, idle []Beside
 	for n := range o.Rounds {
 		for _, where := range []place{full, bare} {
-			b, err := o.once(ctx, where.address.Dir, perKey)
+			b, err := o.once(ctx, where.address.Dir)
 			if err != nil {
 				return nil, err
 			}
@@ -94,7 +88,7 @@ func MeasureBeside(ctx context.Context, o BesideOptions) (_ *BesideResult, err e
 			}
 		}
 	}
-	r := &BesideResult{Subscriptions: o.Subscriptions, Readers: o.Readers, Rate: o.Rate, KeyCPU: perKey * 1e6, Preparing: medians(preparing), Idle: medians(idle)}
+	r := &BesideResult{Subscriptions: o.Subscriptions, Readers: o.Readers, Rate: o.Rate, Preparing: medians(preparing), Idle: medians(idle)}
 	r.P50Ratio, r.P99Ratio = r.Preparing.P50/r.Idle.P50, r.Preparing.P99/r.Idle.P99
 	if r.Idle.CPU > 0 {
 		r.CPURatio = r.Preparing.CPU / r.Idle.CPU
@@ -116,48 +110,60 @@ func medians(all []Beside) (out Beside) {
 		out.Lost += b.Lost
 	}
 	out.P50, out.P99 = of(func(b Beside) float64 { return b.P50 }), of(func(b Beside) float64 { return b.P99 })
+	out.Key = of(func(b Beside) float64 { return b.Key })
 	out.CPU, out.Keys = of(func(b Beside) float64 { return b.CPU }), of(func(b Beside) float64 { return b.Keys })
 	return out
 }
 
-// keyCPU is the seconds of CPU that preparing a key takes.
-func keyCPU(c crowd) (float64, error) {
-	const n = 500
-	s := c.subscription(0, time.Now())
-	was, err := cpuTime()
-	if err != nil {
-		return 0, err
-	}
-	for range n {
-		if _, err := seal.Prepare(seal.Keys{P256dh: s.P256dh, Auth: s.Auth}); err != nil {
-			return 0, err
-		}
-	}
-	is, err := cpuTime()
-	return (is - was).Seconds() / n, err
-}
-
 // once measures live delivery of a fresh node on the directory.
-func (o BesideOptions) once(ctx context.Context, dir string, perKey float64) (b Beside, err error) {
+func (o BesideOptions) once(ctx context.Context, dir string) (b Beside, err error) {
 	n, err := startNode(ctx, o.NodeProgram, dir)
 	if err != nil {
 		return b, err
 	}
 	defer n.end()
+	at, err := n.used(ctx)
+	if err != nil {
+		return b, err
+	}
+	wait(ctx, 1500*time.Millisecond)
 	was, err := n.used(ctx)
 	if err != nil {
 		return b, err
+	}
+	if keys := was.keys - at.keys; keys > 0 {
+		b.Key = 1e6 * (was.cpu - at.cpu) / keys
 	}
 	r, err := Live(ctx, Options{URL: "http://" + n.addr, Key: n.key, Readers: o.Readers, Rate: o.Rate, Bytes: 100, Duration: o.Duration, Ramp: time.Second, Settle: 10 * time.Second})
 	if err != nil {
 		return b, err
 	}
 	is, err := n.used(ctx)
-	b = Beside{P50: r.Latency.P50, P99: r.Latency.P99, Keys: is.keys - was.keys, Lost: r.Missing}
+	b.P50, b.P99, b.Keys, b.Lost = quantile(r.Histogram, 0.5), quantile(r.Histogram, 0.99), is.keys-was.keys, r.Missing
 	if is.cpu > 0 {
-		b.CPU = 1e6 * (is.cpu - was.cpu - b.Keys*perKey) / float64(max(r.Deliveries, 1))
+		b.CPU = (1e6*(is.cpu-was.cpu) - b.Keys*b.Key) / float64(max(r.Deliveries, 1))
 	}
 	return b, err
+}
+
+// quantile is finer than the buckets of a histogram are: it takes what is in one
+// for evenly spread.
+func quantile(buckets [][2]float64, q float64) float64 {
+	sum, from := 0.0, 0.0
+	for _, b := range buckets {
+		sum += b[1]
+	}
+	left := q * sum
+	for _, b := range buckets {
+		if left <= b[1] {
+			if from == 0 {
+				from = b[0]
+			}
+			return from + (b[0]-from)*left/b[1]
+		}
+		left, from = left-b[1], b[0]
+	}
+	return from
 }
 
 // node is a process that serves.
@@ -244,6 +250,6 @@ func (r *BesideResult) Print(w io.Writer) error {
 		"the node's CPU a delivery without the keys', µs      %10.2f %10.2f %8.3f\n"+
 		"keys prepared meanwhile, %.1f µs each                 %10.0f %10.0f\n",
 		r.Readers, r.Rate, "preparing", "idle", "ratio", r.Preparing.P50, r.Idle.P50, r.P50Ratio, r.Preparing.P99, r.Idle.P99, r.P99Ratio,
-		r.Preparing.CPU, r.Idle.CPU, r.CPURatio, r.KeyCPU, r.Preparing.Keys, r.Idle.Keys)
+		r.Preparing.CPU, r.Idle.CPU, r.CPURatio, r.Preparing.Key, r.Preparing.Keys, r.Idle.Keys)
 	return err
 }
