@@ -2,16 +2,11 @@ package push
 
 import (
 	"context"
-	"errors"
 	"time"
 )
 
 // MaxLetters is how many dead letters of a campaign are kept.
 const MaxLetters = 10_000
-
-// ErrCampaignOver: the campaign's deadline has passed, or a later entry of the
-// item has replaced it. Nothing is sent for it any more.
-var ErrCampaignOver = errors.New("the campaign is over")
 
 // Letter is a dead letter: a delivery that was given up.
 type Letter struct {

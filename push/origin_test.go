@@ -60,7 +60,7 @@ func TestTheBreaker(t *testing.T) {
 			if n, _ := tries(10); n != 0 {
 				t.Fatalf("%d are let through before the end of a rest of %v", n, want)
 			}
-			time.Sleep(1)
+			time.Sleep(time.Nanosecond)
 			start = time.Now()
 			if n, again = tries(1000); n != probes || again < afterProbe {
 				t.Fatalf("%d probes after a rest of %v, the others again after %v", n, want, again)

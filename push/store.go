@@ -19,6 +19,9 @@ var (
 	ErrLeaseLost = errors.New("the lease on this range is lost")
 	// ErrNoCampaign: there is no such campaign.
 	ErrNoCampaign = errors.New("no such campaign")
+	// ErrCampaignOver: the campaign's deadline has passed, or a later entry of
+	// the item has replaced it. Nothing is sent for it any more.
+	ErrCampaignOver = errors.New("the campaign is over")
 	// ErrReceiptRefused: the receipt's token is of no campaign, its campaign
 	// ended longer than ReceiptLife ago, or has had as many receipts of the
 	// kind as subscriptions stood when it opened.
