@@ -25,8 +25,8 @@ type benchAlertsCmd struct {
 	Profile       string        `help:"Write the sender's CPU profile, of the campaign with keys prepared, to this file." type:"path" placeholder:"FILE"`
 	Prove         float64       `help:"Prove instead that nothing is lost: kill the sender at this share of a campaign, such as 0.4, have another go on, and check every count; in sqlite, and in redis as well with --redis. Without --faults a tenth have one." default:"0" placeholder:"SHARE"`
 	Readers       int           `help:"Measure instead what preparing keys for the subscriptions costs this many live readers of the same node." default:"0" placeholder:"N"`
-	Rate          float64       `help:"With --readers: items a second." default:"2" placeholder:"N"`
-	Duration      time.Duration `help:"With --readers: how long to post, in each of six runs." default:"6s" placeholder:"TIME"`
+	Rate          float64       `help:"With --readers: items a second." default:"4" placeholder:"N"`
+	Duration      time.Duration `help:"With --readers: how long to post, in each of eight runs." default:"8s" placeholder:"TIME"`
 	JSON          bool          `name:"json" help:"Print the result as JSON."`
 }
 
@@ -43,7 +43,7 @@ func (c *benchAlertsCmd) Run(ctx context.Context, s streams) error {
 		return c.prove(ctx, s, o, program)
 	}
 	if c.Readers > 0 {
-		r, err := load.MeasureBeside(ctx, load.BesideOptions{Subscriptions: c.Subscriptions, Readers: c.Readers, Rate: c.Rate, Duration: c.Duration, Rounds: 3,
+		r, err := load.MeasureBeside(ctx, load.BesideOptions{Subscriptions: c.Subscriptions, Readers: c.Readers, Rate: c.Rate, Duration: c.Duration, Rounds: 4,
 			NodeProgram: []string{program}, Progress: s.err})
 		return c.tell(s, r, err)
 	}

@@ -75,7 +75,11 @@ func MeasureBeside(ctx context.Context, o BesideOptions) (_ *BesideResult, err e
 	}
 	var preparing, idle []Beside
 	for n := range o.Rounds {
-		for _, where := range []place{full, bare} {
+		order := []place{full, bare}
+		if n%2 == 1 { // neither is always first
+			slices.Reverse(order)
+		}
+		for _, where := range order {
 			b, err := o.once(ctx, where.address.Dir)
 			if err != nil {
 				return nil, err
