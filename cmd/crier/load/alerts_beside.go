@@ -138,7 +138,7 @@ func (o BesideOptions) once(ctx context.Context, dir string) (b Beside, err erro
 	if keys := was.keys - at.keys; keys > 0 {
 		b.Key = 1e6 * (was.cpu - at.cpu) / keys
 	}
-	r, err := Live(ctx, Options{URL: "http://" + n.addr, Key: n.key, Readers: o.Readers, Rate: o.Rate, Bytes: 100, Duration: o.Duration, Ramp: time.Second, Settle: 10 * time.Second})
+	r, err := Live(ctx, Options{URLs: []string{"http://" + n.addr}, Key: n.key, Readers: o.Readers, Rate: o.Rate, Bytes: 100, Duration: o.Duration, Ramp: time.Second, Settle: 10 * time.Second})
 	if err != nil {
 		return b, err
 	}
