@@ -72,6 +72,8 @@ func asProblem(err error) *Problem {
 		return problem(http.StatusNotFound, "no-item", "There is no such item", "", "check the id")
 	case errors.Is(err, push.ErrNoCampaign):
 		return problem(http.StatusNotFound, "no-campaign", "The item has had no campaign", "No entry of this item has alerted anybody yet.", "")
+	case errors.Is(err, push.ErrCampaignOver):
+		return problem(http.StatusConflict, "campaign-over", "The campaign is over", "Its deadline has passed, or a later entry has replaced it.", "revise the item: that alerts anew")
 	case errors.Is(err, push.ErrNoSubscription):
 		return problem(http.StatusNotFound, "no-subscription", "There is no such subscription", "", "")
 	case errors.Is(err, push.ErrNotYours):

@@ -147,10 +147,7 @@ func newReport(rep push.Report, stopped bool, p push.Promise, now time.Time) rep
 func countsOf(t push.Tally, whole bool, rate float64) counts {
 	out := counts{
 		Audience: t.Audience, Queued: t.Queued(), Accepted: t.Accepted, Retried: t.Retried, Throttled: t.Throttled,
-		Gone: t.Gone, Failed: t.Failed, Expired: t.Expired, Cancelled: t.Cancelled, Rate: rate,
-	}
-	if out.Failed == nil {
-		out.Failed = map[string]int64{}
+		Gone: t.Gone, Failed: byReason(t.Failed), Expired: t.Expired, Cancelled: t.Cancelled, Rate: rate,
 	}
 	if whole {
 		out.SecondsTo50, out.SecondsTo90, out.SecondsTo99 = seconds(t.TimeTo(0.50)), seconds(t.TimeTo(0.90)), seconds(t.TimeTo(0.99))

@@ -50,6 +50,9 @@ type Alerts interface {
 	Stop(ctx context.Context, s push.Stop) error
 	Resume(ctx context.Context) error
 	Stopped(ctx context.Context) (*push.Stop, error)
+	Unsent(ctx context.Context) ([]push.Unsent, error)
+	Letters(ctx context.Context, item, reason string, limit int) (push.Letters, error)
+	Replay(ctx context.Context, item, reason string) (n int64, err error)
 	CountSubscriptions(ctx context.Context) (int64, error)
 	Status() push.Status
 	Watch() *push.Watch
@@ -174,6 +177,8 @@ func (s *server) routes() http.Handler {
 		r.Post("/v1/items", s.handle(s.limit(s.posts, s.allow(editor, s.post))))
 		r.Post("/v1/items/{id}/revisions", s.handle(s.limit(s.posts, s.allow(editor, s.revise))))
 		r.Get("/v1/items/{id}/campaign", s.handle(s.allow(editor, s.campaign)))
+		r.Get("/v1/items/{id}/campaign/failed", s.handle(s.allow(editor, s.failed)))
+		r.Post("/v1/items/{id}/campaign/replay", s.handle(s.allow(chief, s.replay)))
 		r.Get("/v1/stop", s.handle(s.allow(editor, s.stopped)))
 		r.Post("/v1/stop", s.handle(s.allow(chief, s.stop)))
 		r.Delete("/v1/stop", s.handle(s.allow(chief, s.resume)))

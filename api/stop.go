@@ -12,6 +12,20 @@ import (
 type stopState struct {
 	Stopped bool       `json:"stopped"`
 	Stop    *push.Stop `json:"stop,omitempty"`
+	// Campaigns is those that are not done, while all are stopped.
+	Campaigns []unsent `json:"campaigns"`
+}
+
+// unsent is how far a campaign has come. Sent is of whom a push service has said
+// something, unsent the rest of the audience, as far as it was counted.
+type unsent struct {
+	Item     string `json:"item"`
+	Offset   uint64 `json:"offset"`
+	Kind     string `json:"kind"`
+	Headline string `json:"headline"`
+	Sent     int64  `json:"sent"`
+	Unsent   int64  `json:"unsent"`
+	Exact    bool   `json:"exact"`
 }
 
 // stop is POST /v1/stop: no campaign sends until the stop is lifted. A body is
@@ -52,6 +66,17 @@ func (s *server) stopped(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	out := stopState{Stopped: stop != nil, Stop: stop, Campaigns: []unsent{}}
+	if out.Stopped {
+		open, err := s.Alerts.Unsent(r.Context())
+		if err != nil {
+			return err
+		}
+		for _, u := range open {
+			e := u.Campaign.Entry
+			out.Campaigns = append(out.Campaigns, unsent{e.Item.ID, e.Offset, string(e.Kind), e.Item.Headline, u.Sent, u.Unsent, u.Exact})
+		}
+	}
 	w.Header().Set("Cache-Control", "no-store")
-	return writeJSON(w, http.StatusOK, stopState{stop != nil, stop})
+	return writeJSON(w, http.StatusOK, out)
 }

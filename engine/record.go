@@ -26,16 +26,17 @@ const (
 	KindNonce        Kind = "receipts"
 	KindSubscription Kind = "subscriptions"
 	KindRetry        Kind = "retries"
+	KindLetter       Kind = "dead letters"
 )
 
 // Kinds is every kind of record, in the order in which they are exported. The
 // slice is the caller's.
 func Kinds() []Kind {
-	return []Kind{KindLog, KindEntry, KindItem, KindKey, KindEditor, KindSecret, KindAlarm, KindRate, KindCampaign, KindNonce, KindSubscription, KindRetry}
+	return []Kind{KindLog, KindEntry, KindItem, KindKey, KindEditor, KindSecret, KindAlarm, KindRate, KindCampaign, KindNonce, KindSubscription, KindRetry, KindLetter}
 }
 
 // Record is a Log, Entry, Item, Key, Editor, Secret, Alarm, Rate, Campaign,
-// Nonce, Subscription or Retry. Times are in UTC, to the millisecond.
+// Nonce, Subscription, Retry or Letter. Times are in UTC, to the millisecond.
 type Record interface{ kind() Kind }
 
 // Log is what there is one of. It is the first record.
@@ -102,7 +103,8 @@ type Range struct {
 	push.Range
 	Position push.ID // the last subscription scanned
 	Scanned  bool
-	Token    int64 // of the last claim
+	Token    int64   // of the last claim
+	Reached  push.ID // up to here come those whom a replaced campaign had reached; zero if the range is past them
 }
 
 // Nonce is a receipt that was counted, by campaign, kind and sum.
@@ -128,6 +130,13 @@ type Retry struct {
 	Departed bool      // its subscription is no more: only to be counted
 }
 
+// Letter is a dead letter, by campaign and ID.
+type Letter struct {
+	Campaign int64 // its number
+	Range    push.Range
+	Letter   push.Letter
+}
+
 func (Log) kind() Kind          { return KindLog }
 func (Entry) kind() Kind        { return KindEntry }
 func (Item) kind() Kind         { return KindItem }
@@ -140,8 +149,10 @@ func (Campaign) kind() Kind     { return KindCampaign }
 func (Nonce) kind() Kind        { return KindNonce }
 func (Subscription) kind() Kind { return KindSubscription }
 func (Retry) kind() Kind        { return KindRetry }
+func (Letter) kind() Kind       { return KindLetter }
 
-// Over reports whether a campaign takes no receipts any more at the time at.
+// Over reports whether at the time at a campaign takes no receipts any more and
+// its dead letters are forgotten.
 func Over(c push.Campaign, at time.Time) bool { return at.After(c.Deadline.Add(push.ReceiptLife)) }
 
 // Records is the records that walk puts, and then its error if it has one. It

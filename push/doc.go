@@ -26,6 +26,13 @@
 // judged. When all of a page are, or all but a few whose answers are late, the
 // worker checkpoints it in one atomic write and goes on.
 //
+// When a campaign of a higher lane is opened, workers of lower ones make room at
+// once: their pages drain behind it in the origins while others claim its ranges,
+// and then they let go of theirs. A campaign that replaces one goes first to those
+// whom that had reached. What is given up is kept as dead letters, which a chief
+// may have replayed. While all is stopped, what was not scanned yet is counted, so
+// that sent and unsent are exact.
+//
 // While there is nothing to send, a sender key is prepared for each
 // subscription of the shards that the node wants first, see stock and fleet.
 // What other nodes and operators say (a stop, alarms, rates, who is there) is
@@ -43,7 +50,7 @@
 //   - 404 and 410 remove a subscription; no other answer ever does. A burst of
 //     them, or of refusals, stops all removals and raises an [Alarm].
 //   - A correction or withdrawal calls back what is unsent of the entry it
-//     replaces, never overtakes what is on its way to the same device, never
+//     replaces, goes first to those whom that had reached, never overtakes what is on its way to the same device, never
 //     travels in a lower lane than the error did, and lives at least as long.
 //   - We connect to push services' hosts and to those the operator named, and
 //     to public addresses only unless the host was named. Redirects are not
@@ -63,6 +70,6 @@
 //
 // In this order: tidier.mu, which is held while a walk waits for the store;
 // underway.mu, network.mu, origin.mu. Those of guard, pace, zones, gathering,
-// perch, a shelf of the stock and seal.Signer are taken last and nothing is
+// perch, counted, a shelf of the stock and seal.Signer are taken last and nothing is
 // locked under them.
 package push

@@ -58,6 +58,7 @@ func (s *Service) skip(ctx context.Context, lost error) error {
 
 // open opens the campaigns of a run of entries.
 func (s *Service) open(ctx context.Context, epoch string, entries []news.Entry) error {
+	s.stock.entry.Store(time.Now().UnixNano())
 	now := time.Now().UTC().Truncate(time.Millisecond)
 	var cs []Campaign
 	for _, e := range entries {

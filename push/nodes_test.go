@@ -78,6 +78,36 @@ func TestPreparingStopsForACampaign(t *testing.T) {
 	h.until("all are prepared", func() bool { return h.svc.Status().Keys.Ready == 2000 })
 }
 
+// TestPreparingRestsForAnEntry: while live readers are sent what has just come no
+// key is prepared, whether it alerts or not, and afterwards all are.
+func TestPreparingRestsForAnEntry(t *testing.T) {
+	h := newHouse(t, nil, nil)
+	h.stop()
+	h.subscribe(2000, "ok", nil)
+	quiet := func() {
+		d, err := news.Post{Headline: "Ferry late", Level: news.Regular}.Draft(news.NewID(), "k1", time.Now())
+		if err != nil {
+			t.Fatal(err)
+		}
+		h.append(d)
+	}
+	quiet() // so that the first thing it sees is an entry
+	h.start(nil)
+	posted := 0
+	was := int64(0)
+	h.until("a hundred have come", func() bool {
+		quiet()
+		if posted++; posted == 10 {
+			was = h.svc.Status().Keys.Ready
+		}
+		return posted == 100
+	})
+	if is := h.svc.Status().Keys.Ready; is > was || was == 2000 {
+		t.Errorf("%d keys were ready, and %d while entries came", was, is)
+	}
+	h.until("all are prepared", func() bool { return h.svc.Status().Keys.Ready == 2000 })
+}
+
 // TestAStopReachesEveryNode: a stop on the desk's node halts the nodes that
 // send within a second, and nothing that was sent is sent again after it.
 func TestAStopReachesEveryNode(t *testing.T) {

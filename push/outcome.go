@@ -40,6 +40,7 @@ const (
 type outcome struct {
 	fate     fate
 	reason   string        // of failed
+	status   int           // of the answer, 0 if there was none
 	after    time.Duration // of retry, throttled and unsent: the least time to wait
 	at       time.Time     // when it was known
 	answered bool          // the push service said so: the connection works
@@ -52,7 +53,7 @@ const maxRetryAfter = time.Hour
 // judge reads a push service's answer (RFC 8030 section 5, RFC 8292 section
 // 2, and 406, which is how Windows says 429).
 func judge(status int, header http.Header, now time.Time) outcome {
-	o := outcome{fate: failed, at: now, answered: true}
+	o := outcome{fate: failed, status: status, at: now, answered: true}
 	switch {
 	case status >= 200 && status < 300:
 		o.fate = accepted

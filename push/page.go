@@ -27,8 +27,7 @@ type page struct {
 	handed   chan struct{} // closed when none waits for an origin any more
 	late     []int         // those that the worker went on without
 
-	recalled bool        // guarded by the network's mutex
-	yield    atomic.Bool // a campaign of a higher lane has been opened
+	recalled bool // guarded by the network's mutex
 }
 
 // settle notes what became of a delivery, exactly once for each.
@@ -91,7 +90,7 @@ func (p *page) count(voices []Voice, remove bool, until time.Time) Progress {
 			out.Retries = append(out.Retries, Retry{ID: d.Subscription.ID, Attempts: max(d.Attempts, 1), Due: until})
 			continue
 		}
-		p.countOne(&out, t, d, p.results[i], remove)
+		p.countOne(&out, t, i, remove)
 	}
 	out.Tally = sumOf(by)
 	out.Tally.Held = held // by no service
@@ -117,13 +116,14 @@ func (p *page) countLate(out *Progress, by map[string]*Tally, remove bool) (over
 		}
 		d := p.deliveries[i]
 		out.Settled = append(out.Settled, d.Subscription.ID)
-		p.countOne(out, p.tallyOf(by, i), d, p.results[i], remove)
+		p.countOne(out, p.tallyOf(by, i), i, remove)
 		return true
 	})
 	return len(p.late) == 0
 }
 
-func (p *page) countOne(out *Progress, t *Tally, d Delivery, r outcome, remove bool) {
+func (p *page) countOne(out *Progress, t *Tally, i int, remove bool) {
+	d, r := p.deliveries[i], p.results[i]
 	again := func(attempts int, due time.Time) {
 		if !due.Before(p.campaign.Deadline) {
 			t.Expired++
@@ -148,6 +148,7 @@ func (p *page) countOne(out *Progress, t *Tally, d Delivery, r outcome, remove b
 			t.Failed = map[string]int64{}
 		}
 		t.Failed[r.reason]++
+		out.Letters = append(out.Letters, Letter{d.Subscription.ID, p.services[i], r.reason, r.status, r.at.UTC().Truncate(time.Millisecond)})
 	case expired:
 		t.Expired++
 	case cancelled:

@@ -11,13 +11,15 @@ import (
 // Preparing keys is done by one goroutine, while nothing is being sent, and
 // yields to everything: it lets others run after each key, rests after each
 // batch, and rests for long where a batch took longer than batches do, because
-// then somebody else wants the CPU.
+// then somebody else wants the CPU. While an entry that has just come is being
+// sent to live readers it does nothing.
 const (
 	prepareBatch = 16
 	lightRest    = 4  // a rest is this fraction of the batch before it …
 	longRest     = 16 // … and this many times as long where the CPU is wanted
 	restockEvery = 10 * time.Minute
 	stockLook    = 250 * time.Millisecond // between looks for something to do
+	entryRest    = 200 * time.Millisecond // after an entry: time to send it to 30,000 readers
 )
 
 // prepareKeys keeps the stock filled until ctx ends.
@@ -28,7 +30,7 @@ func (s *Service) prepareKeys(ctx context.Context) {
 	for ctx.Err() == nil {
 		wanted := s.fleet.wanted()
 		shard, ok := s.stock.due(wanted, restockEvery, time.Now())
-		if ok && s.stock.busy.Load() == 0 {
+		if ok && s.stock.busy.Load() == 0 && !s.stock.quiet(time.Now()) {
 			err := s.restock(ctx, shard, s.stock.room(wanted), &breath)
 			s.trouble(ctx, "read whom to prepare keys for", err)
 			if err == nil {
@@ -52,7 +54,7 @@ func (s *Service) restock(ctx context.Context, shard, room int, b *breath) error
 		return err
 	}
 	for _, i := range s.stock.arrange(shard, receivers, now) {
-		if s.stock.busy.Load() > 0 || ctx.Err() != nil {
+		if s.stock.busy.Load() > 0 || s.stock.quiet(time.Now()) || ctx.Err() != nil {
 			s.stock.again(shard)
 			return nil
 		}

@@ -26,7 +26,7 @@ func newTask(t testing.TB, keys VAPID, o Options) *task {
 	c.Reach, c.Lane = news.Reach{Level: news.Bulletin}, 6
 	c.OpenedAt = time.Now()
 	c.Deadline = c.OpenedAt.Add(time.Hour)
-	k := &task{Service: s, lease: Lease{Campaign: c}}
+	k := &task{Service: s, lease: Lease{Campaign: c}, turn: s.pages.begin(c), makeRoom: func() {}}
 	if k.loud, err = payload(c, s.o.PublicURL, s.o.Icon, false); err != nil {
 		t.Fatal(err)
 	}

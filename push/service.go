@@ -15,23 +15,24 @@ import (
 // [New]; all methods are safe for concurrent use. Any number of services may
 // share a store.
 type Service struct {
-	store  Store
-	log    news.Log
-	o      Options
-	hosts  Hosts
-	keys   *keyring
-	guard  *guard
-	net    *network
-	zones  zones
-	greets greeter
-	tidier tidier
-	stock  *stock
-	fleet  *fleet
-	worker string        // how the store knows us
-	wake   chan struct{} // holds one ring for the dispatcher
-	outage outage
-	pages  *underway
-	canary canary
+	store   Store
+	log     news.Log
+	o       Options
+	hosts   Hosts
+	keys    *keyring
+	guard   *guard
+	net     *network
+	zones   zones
+	greets  greeter
+	tidier  tidier
+	stock   *stock
+	fleet   *fleet
+	worker  string        // how the store knows us
+	wake    chan struct{} // holds one ring for the dispatcher
+	outage  outage
+	pages   *underway
+	canary  canary
+	counted *counted
 }
 
 // New makes a service on a store that follows log. It sends nothing before
@@ -54,7 +55,7 @@ func New(store Store, log news.Log, keys VAPID, o Options) (*Service, error) {
 	s := &Service{
 		store: store, log: log, o: o, hosts: hosts, keys: ring, guard: g, net: net, stock: ready, fleet: &fleet{},
 		worker: "w" + rand.Text(), wake: make(chan struct{}, 1),
-		pages: &underway{net: net, keep: o.Deadlines.longest(), pages: map[*page]struct{}{}, newest: map[string]newest{}},
+		pages: newUnderway(net, o.Deadlines.longest()), counted: newCounted(),
 	}
 	s.greets = newGreeter(s)
 	return s, nil
@@ -77,6 +78,7 @@ func (s *Service) Run(ctx context.Context) error {
 	parts.Go(func() { s.listen(ctx) })
 	parts.Go(func() { s.net.sweep(ctx) })
 	parts.Go(func() { s.greets.run(ctx) })
+	parts.Go(func() { s.countRests(ctx) })
 	parts.Wait()
 	stop() // what is still being dialled is wanted by nobody
 	s.net.close()
@@ -150,6 +152,25 @@ func (s *Service) AddReceipt(ctx context.Context, r Receipt) error {
 // Report is the last campaign of an item. Errors: ErrNoCampaign.
 func (s *Service) Report(ctx context.Context, item string) (Report, error) {
 	return s.store.Report(ctx, item)
+}
+
+// Reports is the last campaigns of an item, at most limit, the newest first.
+func (s *Service) Reports(ctx context.Context, item string, limit int) ([]Report, error) {
+	return s.store.Reports(ctx, item, limit)
+}
+
+// Letters is the dead letters of an item's last campaign, see [DeadLetters].
+// Errors: ErrNoCampaign.
+func (s *Service) Letters(ctx context.Context, item, reason string, limit int) (Letters, error) {
+	return s.store.Letters(ctx, item, reason, limit)
+}
+
+// Replay has dead letters of an item's last campaign attempted again, see
+// [DeadLetters]. Errors: ErrNoCampaign, ErrCampaignOver.
+func (s *Service) Replay(ctx context.Context, item, reason string) (n int64, err error) {
+	n, err = s.store.Replay(ctx, item, reason, time.Now())
+	s.ring()
+	return n, err
 }
 
 // Stop halts the sending of all campaigns, on this node at once and on others

@@ -21,6 +21,7 @@ type stock struct {
 	seed    maphash.Seed
 	most    int          // keys
 	busy    atomic.Int64 // ranges that are being sent
+	entry   atomic.Int64 // when the last entry came, in ns since 1970
 	ready   atomic.Int64
 	hits    atomic.Int64
 	misses  atomic.Int64
@@ -160,5 +161,9 @@ func (k *stock) again(shard int) {
 	defer h.mu.Unlock()
 	h.walked = time.Time{}
 }
+
+// quiet reports whether an entry has come so shortly ago that live readers may be
+// waiting for it.
+func (k *stock) quiet(now time.Time) bool { return now.UnixNano()-k.entry.Load() < int64(entryRest) }
 
 func (k *stock) count() Keys { return Keys{k.ready.Load(), k.hits.Load(), k.misses.Load()} }

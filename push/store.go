@@ -19,6 +19,9 @@ var (
 	ErrLeaseLost = errors.New("the lease on this range is lost")
 	// ErrNoCampaign: there is no such campaign.
 	ErrNoCampaign = errors.New("no such campaign")
+	// ErrCampaignOver: the campaign's deadline has passed, or a later entry of
+	// the item has replaced it. Nothing is sent for it any more.
+	ErrCampaignOver = errors.New("the campaign is over")
 	// ErrReceiptRefused: the receipt's token is of no campaign, its campaign
 	// ended longer than ReceiptLife ago, or has had as many receipts of the
 	// kind as subscriptions stood when it opened.
@@ -72,15 +75,18 @@ type Campaigns interface {
 	// cancels what is unsent of older campaigns of the same items, and moves
 	// Followed to upto, all in one atomic write. A campaign whose ID is known
 	// is left as it is, so nodes may race. cs may be empty; the zero upto moves
-	// nothing.
+	// nothing. A campaign that replaces one goes first to those whom that had
+	// reached: in each range to those up to whom it had been walked, and to the
+	// others when all ranges have come that far or are being worked on.
 	OpenCampaigns(ctx context.Context, upto news.Cursor, cs []Campaign) error
 
 	// Claim takes a range that is not done, has work due by now and is leased
 	// to nobody, or whose lease has ended by now: of a campaign of the highest
 	// Lane first, then of the oldest; cancelled campaigns, of which the rest is
 	// only counted, come after all others so that a correction waits for no
-	// counting. Of the ranges of one campaign one that begins in w.Blocks comes
-	// first. ok is false if there is none, or while all campaigns are
+	// counting. Of the ranges of one campaign one whose walk has not come past
+	// those whom the replaced campaign had reached comes first, then one that
+	// begins in w.Blocks. ok is false if there is none, or while all campaigns are
 	// stopped. Each claim has a Token above all earlier ones of its range.
 	// Where another worker holds a range of an older campaign of the item,
 	// ranges with shards in common are not given out until it lets go or its
@@ -92,7 +98,7 @@ type Campaigns interface {
 	// campaign opened. It changes nothing. Errors: ErrLeaseLost.
 	Deliveries(ctx context.Context, l Lease, now time.Time, limit int) (Page, error)
 	// Checkpoint writes what became of a page, in one atomic write: cursor,
-	// retries, removals, counts, and the lease's new end. It is refused whole
+	// retries, removals, dead letters, counts, and the lease's new end. It is refused whole
 	// with ErrLeaseLost unless l.Token is the range's last one. While an Alarm
 	// stands, other than CanaryService's, nothing is removed, whatever Progress says. A range is
 	// done, and its lease free, when it is scanned and no retry waits. A retry
@@ -120,6 +126,16 @@ type Campaigns interface {
 	// Report is the last campaign of an item, as far as it is known. Errors:
 	// ErrNoCampaign.
 	Report(ctx context.Context, item string) (Report, error)
+	// Reports is the last campaigns of an item, at most limit, the newest first;
+	// none if there are none.
+	Reports(ctx context.Context, item string, limit int) ([]Report, error)
+	// Unfinished is the campaigns that are not done and not cancelled, in the
+	// order of Claim, with their ranges that are not done at the time now.
+	Unfinished(ctx context.Context, now time.Time) ([]Unfinished, error)
+	// Standing is the subscriptions after an ID in the shards of r that stood
+	// when the campaign opened and stand now, in order of ID and at most limit.
+	// Errors: ErrNoCampaign.
+	Standing(ctx context.Context, campaign string, r Range, after ID, limit int) ([]Subscription, error)
 	// CampaignsSince is the campaigns opened at or after t, oldest first.
 	CampaignsSince(ctx context.Context, t time.Time) ([]Campaign, error)
 	// AddReceipt counts r once per campaign, kind and nonce; a repeat is no
@@ -152,6 +168,7 @@ type Services interface {
 type Store interface {
 	Subscriptions
 	Campaigns
+	DeadLetters
 	Services
 }
 
@@ -199,6 +216,7 @@ type Page struct {
 	Cursor     ID        // the last subscription scanned; where a page holds only retries, the range's cursor as it was
 	Scanned    bool      // no subscription is left after Cursor in the range
 	NextDue    time.Time // when the first retry not in this page is due; zero if none waits
+	Pause      bool      // with Cursor ends the part of the range that goes first: when it is checkpointed, other ranges have their turn
 }
 
 // Delivery is one notification to be attempted.
@@ -213,7 +231,8 @@ type Progress struct {
 	Scanned bool // the page's
 	Settled []ID // retries of the page that are over, or to be replaced by one in Retries
 	Retries []Retry
-	Gone    []ID // subscriptions to remove: their push service said 404 or 410
+	Gone    []ID     // subscriptions to remove: their push service said 404 or 410
+	Letters []Letter // deliveries that were given up
 	Tally   Tally
 	Ends    time.Time // the lease's new end
 }
@@ -230,6 +249,20 @@ type State struct {
 	Done      bool // the range is done and the lease is over
 	Cancelled bool // count the rest as cancelled
 	Stopped   bool // release the range and wait
+}
+
+// Unfinished is a campaign that is not done.
+type Unfinished struct {
+	Report
+	Ranges []RangeState // that are not done, by Low
+}
+
+// RangeState is where a range stands.
+type RangeState struct {
+	Range
+	Cursor  ID   // the last subscription scanned
+	Scanned bool // no subscription is left after Cursor
+	Held    bool // a worker has it: what it has sent may not be counted yet
 }
 
 // Alarms is what an operator should look at, and what stands in the way of

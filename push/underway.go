@@ -16,8 +16,65 @@ type underway struct {
 
 	mu     sync.Mutex
 	pages  map[*page]struct{}
+	turns  map[*turn]struct{}
+	lanes  map[int]time.Time // when a campaign of the lane was last opened
 	halted bool              // all sending is stopped
 	newest map[string]newest // by item
+}
+
+// turn is a worker's time on a range. A campaign of a higher lane ends it.
+type turn struct {
+	lane  int
+	began time.Time
+	over  chan struct{} // closed when such a campaign is opened
+}
+
+// How long a worker stays on a range where there may be something of a higher
+// lane to do: a retry of a flash is due at a time of its own, which nobody
+// tells. And for how long there may be, after a campaign was opened.
+const (
+	turnTime = time.Second
+	laneTime = 2 * lastPause
+)
+
+func newUnderway(net *network, keep time.Duration) *underway {
+	return &underway{net: net, keep: keep, pages: map[*page]struct{}{}, turns: map[*turn]struct{}{}, lanes: map[int]time.Time{}, newest: map[string]newest{}}
+}
+
+// begin is the turn of a worker on a campaign.
+func (u *underway) begin(c Campaign) *turn {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	t := &turn{lane: c.Lane, began: time.Now(), over: make(chan struct{})}
+	u.turns[t] = struct{}{}
+	return t
+}
+
+// end forgets a turn.
+func (u *underway) end(t *turn) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	delete(u.turns, t)
+}
+
+// over reports whether a worker is to let go of its range and claim anew.
+func (u *underway) over(t *turn, now time.Time) bool {
+	select {
+	case <-t.over:
+		return true
+	default:
+	}
+	if now.Sub(t.began) < turnTime {
+		return false
+	}
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	for lane, at := range u.lanes {
+		if lane > t.lane && now.Sub(at) < laneTime {
+			return true
+		}
+	}
+	return false
 }
 
 type newest struct {
@@ -63,16 +120,18 @@ func (u *underway) leave(p *page) {
 	delete(u.pages, p)
 }
 
-// opened tells the pages of new campaigns: those of a lower lane make room when
-// they are done.
+// opened tells the workers of new campaigns: for those of a lower lane the turn
+// is over.
 func (u *underway) opened(cs []Campaign) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	for _, c := range cs {
 		u.supersede(c)
-		for p := range u.pages {
-			if c.Lane > p.campaign.Lane {
-				p.yield.Store(true)
+		u.lanes[c.Lane] = time.Now()
+		for t := range u.turns {
+			if c.Lane > t.lane {
+				close(t.over)
+				delete(u.turns, t)
 			}
 		}
 	}

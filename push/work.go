@@ -74,10 +74,12 @@ func (s *Service) claim(ctx context.Context) (Lease, bool) {
 
 // work sends the range that l holds, page by page, until it is done or must be
 // left to others: when it waits for retries, for a higher lane or for a stop
-// to be lifted, and when ctx ends. It calls done when it sends no more and only
-// waits for answers.
+// to be lifted, and when ctx ends. It calls done when another worker may begin:
+// when it sends no more and only waits for answers, or what it has to send waits
+// behind a higher lane.
 func (s *Service) work(ctx, sending context.Context, l Lease, done func()) {
-	t := &task{Service: s, lease: l}
+	t := &task{Service: s, lease: l, turn: s.pages.begin(l.Campaign), makeRoom: done}
+	defer s.pages.end(t.turn)
 	var err error
 	for more := true; more && ctx.Err() == nil; {
 		if more, err = t.next(ctx, sending); err != nil {
@@ -105,6 +107,8 @@ func (s *Service) evenIfStopping(ctx context.Context) (context.Context, context.
 type task struct {
 	*Service
 	lease        Lease
+	turn         *turn
+	makeRoom     func()     // lets another worker begin
 	over         bool       // the lease is over: there is nothing to release
 	last         Page       // the one before
 	late         []*page    // that have deliveries without an answer
@@ -138,7 +142,7 @@ func (t *task) next(ctx, sending context.Context) (more bool, err error) {
 		return false, err
 	}
 	idle := found.Scanned && len(found.Deliveries) == 0 // only retries of later are left
-	return !st.Done && !st.Stopped && !idle && !p.yield.Load(), nil
+	return !st.Done && !st.Stopped && !idle && !found.Pause && !t.pages.over(t.turn, time.Now()), nil
 }
 
 // prepare gets ready, once, what all pages of the range need.
@@ -194,18 +198,10 @@ func (t *task) send(ctx, sending context.Context, ds []Delivery, now time.Time) 
 	}
 	late := time.NewTimer(t.o.pageTime())
 	defer late.Stop()
-	select {
-	case <-p.done:
-		return p, voices
-	case <-p.handed:
-		if t.mayGoOn(ctx, p) {
-			return p, voices
-		}
-	case <-late.C:
-	case <-ctx.Done():
+	if !t.await(ctx, p, late.C) {
+		t.net.recall(p)
+		<-p.done
 	}
-	t.net.recall(p)
-	<-p.done
 	return p, voices
 }
 
@@ -223,6 +219,27 @@ func (t *task) decide(p *page, i int, now time.Time) Voice {
 	}
 	p.own[i] = text
 	return v
+}
+
+// await waits until the page has all its results, or enough of them to go on.
+// It reports false when the rest is to be called back.
+func (t *task) await(ctx context.Context, p *page, late <-chan time.Time) bool {
+	over := t.turn.over
+	for {
+		select {
+		case <-p.done:
+			return true
+		case <-p.handed:
+			return t.mayGoOn(ctx, p)
+		case <-over:
+			t.makeRoom()
+			over = nil
+		case <-late:
+			return false
+		case <-ctx.Done():
+			return false
+		}
+	}
 }
 
 func (t *task) newPage(ds []Delivery) *page {

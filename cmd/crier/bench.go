@@ -14,6 +14,7 @@ type benchCmd struct {
 	Alerts benchAlertsCmd `cmd:"" help:"Send campaigns to push services on this machine, and measure what they cost."`
 	Sink   benchSinkCmd   `cmd:"" hidden:""`
 	Crowd  benchCrowdCmd  `cmd:"" hidden:""`
+	Sender benchSenderCmd `cmd:"" hidden:""`
 }
 
 type benchLiveCmd struct {

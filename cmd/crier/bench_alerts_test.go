@@ -21,7 +21,7 @@ func TestBenchAlerts(t *testing.T) {
 	for _, where := range [][]string{{"--engine", "sqlite"}, {"--engine", "redis", "--redis", fmt.Sprintf("redis://127.0.0.1:%d", port)}} {
 		profile := filepath.Join(t.TempDir(), "cpu.prof")
 		stdout, said, code := command(t, append([]string{"bench", "alerts", "--subscriptions", "1500", "--faults", "0.1", "--latency", "2ms",
-			"--timeout", "500ms", "--loop", "50", "--profile", profile, "--json"}, where...)...)
+			"--timeout", "500ms", "--loop", "50", "--flash", "--profile", profile, "--json"}, where...)...)
 		if code != 0 {
 			t.Fatal(where, said)
 		}
@@ -39,6 +39,9 @@ func TestBenchAlerts(t *testing.T) {
 		}
 		if r.Cold.Audience != 1500 || r.Cold.Reasons["too_large"] != r.Cold.Failed || r.Cold.Gone == 0 || r.Audience != 1500-r.Cold.Gone || r.Gone != 0 || r.Failed != r.Reasons["too_large"] || r.Retried == 0 || r.Throttled == 0 {
 			t.Errorf("%v: who is gone is removed, and nobody else: %+v", where, r)
+		}
+		if f := r.AlertsFlash; f == nil || !f.FlashClosed || f.FlashFirst <= 0 || f.FlashPosted < 0.3 {
+			t.Errorf("%v: the flash %+v", where, f)
 		}
 		if r.Cold.Hits != 0 || r.Hits < r.Audience*9/10 || r.LoopAccepted != 50 || r.LoopCPU <= 0 {
 			t.Errorf("%v: cold, prepared and the loop: %+v", where, r)

@@ -21,6 +21,9 @@
 //	subscriptions.go  who is to be notified; removal happens once (8)
 //	lives.go          who confirms, and who is not seen any more
 //	campaigns.go      opening, cancelling, lanes, stop (7, 9)
+//	reached.go        a correction goes first to those whom the error had reached (9)
+//	unfinished.go     what is to be sent yet, for exact counts while all is stopped
+//	letters.go        what was given up is kept, and attempted again once
 //	leases.go         every standing subscription is delivered across a crash at any step (7)
 //	retries.go        retries in order of their time; what departs is counted (7, 8)
 //	report.go         the counts close; receipts count once (7)

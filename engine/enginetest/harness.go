@@ -107,6 +107,7 @@ func Run(t *testing.T, h Harness) {
 		{"Followed", testFollowed},
 		{"CorrectionCancels", testCancel},
 		{"ErrorUnderWay", testErrorUnderWay},
+		{"ReachedFirst", testReachedFirst},
 		{"Lanes", testLanes},
 		{"StopAndResume", testStop},
 		{"EveryStandingSubscription", testEveryStanding},
@@ -117,6 +118,9 @@ func Run(t *testing.T, h Harness) {
 		{"GoneOnce", testGoneOnce},
 		{"DepartedWhileWaiting", testDeparted},
 		{"ReportCloses", testReport},
+		{"DeadLetters", testLetters},
+		{"DeadLettersAreBounded", testLettersAreBounded},
+		{"Unfinished", testUnfinished},
 		{"Receipts", testReceipts},
 		{"WhenDisplayed", testWhenDisplayed},
 		{"Swept", testSwept},
@@ -186,6 +190,8 @@ type state struct {
 	Rates       []push.Rate
 	Campaigns   []push.Campaign
 	Reports     []push.Report
+	Unfinished  []push.Unfinished
+	Letters     []push.Letters
 	NextDue     time.Time
 }
 
@@ -206,8 +212,10 @@ func look(t testing.TB, e Engine) (s state) {
 	s.Rates = must(e.Rates(ctx))(t)
 	s.Campaigns = must(e.CampaignsSince(ctx, time.Time{}))(t)
 	for _, c := range s.Campaigns {
-		s.Reports = append(s.Reports, must(e.Report(ctx, c.Entry.Item.ID))(t))
+		s.Reports = append(s.Reports, must(e.Reports(ctx, c.Entry.Item.ID, 100))(t)...)
+		s.Letters = append(s.Letters, must(e.Letters(ctx, c.Entry.Item.ID, "", push.MaxLetters))(t))
 	}
+	s.Unfinished = must(e.Unfinished(ctx, base.Add(time.Hour)))(t) // when all leases have ended: they are no part of it
 	s.NextDue = must(e.NextDue(ctx, base))(t)
 	return s
 }

@@ -147,6 +147,7 @@ func goOn(t testing.TB, e Engine, m moved) []any {
 			t.Fatalf("report on %s at the end: %+v", item, r)
 		}
 	}
+	out = append(out, must(e.Replay(ctx, "done", "", base.Add(time.Minute)))(t))
 	add(t, e, revised("old3", 2, news.Corrected))
 	open(t, e, posted("next"))
 	work()

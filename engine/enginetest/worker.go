@@ -73,6 +73,7 @@ func progress(p push.Page, l push.Lease, decide func(push.Delivery) fate, now ti
 				t.Failed = map[string]int64{}
 			}
 			t.Failed["size"]++
+			out.Letters = append(out.Letters, push.Letter{ID: id, Reason: "size", Status: 413, At: now})
 		case gone:
 			t.Gone++
 			out.Gone = append(out.Gone, id)
@@ -112,16 +113,23 @@ func newWalker(e Engine, name string, limit int, decide func(push.Lease, push.De
 
 // page works off one page of l.
 func (w *walker) page(ctx context.Context, l push.Lease, now time.Time) (push.State, error) {
+	st, _, err := w.pageOf(ctx, l, now)
+	return st, err
+}
+
+// pageOf is page, and says whether other ranges have their turn after it.
+func (w *walker) pageOf(ctx context.Context, l push.Lease, now time.Time) (st push.State, pause bool, err error) {
 	p, err := w.e.Deliveries(ctx, l, now, w.limit)
 	if err != nil {
-		return push.State{}, err
+		return st, false, err
 	}
 	prog := progress(p, l, func(d push.Delivery) fate {
 		w.tries[d.Subscription.ID]++
 		w.order = append(w.order, d)
 		return w.decide(l, d)
 	}, now)
-	return w.e.Checkpoint(ctx, l, prog)
+	st, err = w.e.Checkpoint(ctx, l, prog)
+	return st, p.Pause, err
 }
 
 // work claims and works off what is due now. It leaves a range that has
@@ -133,11 +141,17 @@ func (w *walker) work(ctx context.Context, now time.Time) error {
 			return err
 		}
 		for {
-			st, err := w.page(ctx, l, now)
+			st, pause, err := w.pageOf(ctx, l, now)
 			if err != nil {
 				return err
 			}
 			if st.Done {
+				break
+			}
+			if pause {
+				if err := w.e.Release(ctx, l); err != nil {
+					return err
+				}
 				break
 			}
 			p, err := w.e.Deliveries(ctx, l, now, 1)

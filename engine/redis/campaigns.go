@@ -171,10 +171,18 @@ func (e *Engine) Report(ctx context.Context, item string) (push.Report, error) {
 	return out, nil
 }
 
-func (e *Engine) report(ctx context.Context, item string) (out push.Report, err error) {
-	r := newReply(e.run(ctx, e.scripts.report, []string{e.keys.log}, item))
+func (e *Engine) report(ctx context.Context, item string) (push.Report, error) {
+	out, _, err := e.reportOf(ctx, item, "")
+	return out, err
+}
+
+// reportOf is the campaign numbered seq, or the item's last if that is empty, and
+// the number of the item's campaign before it, if there is one. Errors:
+// push.ErrNoCampaign.
+func (e *Engine) reportOf(ctx context.Context, item, seq string) (out push.Report, before string, err error) {
+	r := newReply(e.run(ctx, e.scripts.report, []string{e.keys.log}, item, seq))
 	if r.err == nil && !r.more() {
-		return out, push.ErrNoCampaign
+		return out, "", push.ErrNoCampaign
 	}
 	left := int(r.number())
 	out.Scanned, out.Done, out.Swept = true, left == 0, 1
@@ -192,9 +200,11 @@ func (e *Engine) report(ctx context.Context, item string) (out push.Report, err 
 		switch field {
 		case "body":
 			if out.Campaign, err = readBody(value); err != nil {
-				return out, err
+				return out, "", err
 			}
-		case "item", "standing", "unscanned":
+		case "item", "standing", "unscanned", "replays":
+		case "before":
+			before = value
 		case "cancelled":
 			out.Cancelled = value == "1"
 		default:
@@ -202,11 +212,11 @@ func (e *Engine) report(ctx context.Context, item string) (out push.Report, err 
 		}
 	}
 	if r.err != nil {
-		return out, r.err
+		return out, "", r.err
 	}
 	had, err := e.countReceipts(ctx, out.Campaign.Token)
 	// Receipts may be here before the checkpoint that counts what they are of.
 	out.Displayed, out.Clicked = min(had.displayed, out.Tally.Accepted), min(had.clicked, out.Tally.Accepted)
 	out.DisplayedAt = had.displayedAt
-	return out, err
+	return out, before, err
 }

@@ -43,6 +43,7 @@ type stand struct {
 	low      int
 	high     int
 	standing int64     // subscriptions when the campaign opened
+	reached  string    // up to this ID they come first; "" if the range is past them
 	next     time.Time // when the first retry not among the retries is due
 	retries  []tried   // due, at most one more than was asked for
 }
@@ -96,6 +97,7 @@ func (e *Engine) readStand(ctx context.Context, l push.Lease, now time.Time, lim
 	copy(s.position[:], r.text())
 	s.scanned = r.text() == "1"
 	s.low, s.high, s.standing = l.Range.Low, int(r.number()), r.number()
+	s.reached = r.text()
 	if next := r.text(); next != "" {
 		s.next = when(r.parse(next))
 	}
@@ -111,11 +113,48 @@ func (e *Engine) readStand(ctx context.Context, l push.Lease, now time.Time, lim
 // mostShards is how many shards are read at once.
 const mostShards = 256
 
-// scan adds up to limit subscriptions after the range's position, and looks
-// one further to know whether there are more. It reads as many shards at once
-// as seem to be needed: where many stand a page lies in one shard, where few
-// do it may take all.
+// scan adds up to limit subscriptions after the range's position, and looks one
+// further to know whether there are more. It goes no further than to those who
+// come first, if the range has not come past them.
 func (e *Engine) scan(ctx context.Context, s stand, limit int, p *push.Page) error {
+	end := s.high
+	var last push.ID
+	if copy(last[:], s.reached) > 0 {
+		s.high = last.Shard()
+	}
+	p.Scanned = true
+	err := e.walk(ctx, s, limit, func(r record) bool {
+		if s.reached != "" && string(r.sub.ID[:]) > s.reached {
+			return false
+		}
+		if limit--; limit < 0 {
+			p.Scanned = false
+			return false
+		}
+		p.Cursor = r.sub.ID
+		p.Deliveries = append(p.Deliveries, push.Delivery{Subscription: r.sub})
+		return true
+	})
+	if err == nil && p.Scanned && s.reached != "" && (last.Shard() < end || last != lastOf(end)) {
+		p.Scanned, p.Pause, p.Cursor = false, true, last
+	}
+	return err
+}
+
+// lastOf is the last ID that a shard can have.
+func lastOf(shard int) (id push.ID) {
+	for i := range id {
+		id[i] = 0xff
+	}
+	id[0], id[1] = byte(shard>>2), byte(shard<<6|0x3f)
+	return id
+}
+
+// walk gives to take, in order, those after the range's position that stood when
+// the campaign opened, until it has enough; it seems to need no more than limit
+// and one. It reads as many shards at once as seem to be needed: where many
+// stand a page lies in one shard, where few do it may take all.
+func (e *Engine) walk(ctx context.Context, s stand, limit int, take func(record) bool) error {
 	shard, after := max(s.position.Shard(), s.low), s.position
 	left := limit
 	for shard <= s.high {
@@ -132,16 +171,13 @@ func (e *Engine) scan(ctx context.Context, s stand, limit int, p *push.Page) err
 					return err
 				}
 				after = r.sub.ID
-				switch {
-				case r.born >= s.seq: // a newcomer
-				case left == 0:
-					p.Scanned = false
-					return nil
-				default:
-					left--
-					p.Cursor = r.sub.ID
-					p.Deliveries = append(p.Deliveries, push.Delivery{Subscription: r.sub})
+				if r.born >= s.seq { // a newcomer
+					continue
 				}
+				if !take(r) {
+					return nil
+				}
+				left = max(left-1, 0)
 			}
 			if full { // of newcomers in part: there may be more in this shard
 				break
@@ -149,7 +185,6 @@ func (e *Engine) scan(ctx context.Context, s stand, limit int, p *push.Page) err
 			shard++
 		}
 	}
-	p.Scanned = true
 	return nil
 }
 

@@ -29,6 +29,8 @@
 //	L:c:N:p              hash    LOW.… : position, token, lease of each range       while sent
 //	L:c:N:t, :w:LOW      hash,   retries: attempts; IDs by when they are due, -1    while sent
 //	                     zset    for those whose subscription has departed
+//	L:c:N:d              hash    its dead letters: subscription → range, status,    10,000, 7 d past
+//	                             when and why                                       deadline
 //	L:removals           set     subscriptions that are to be removed yet           a page a worker
 //	L:stop               hash    the stop in force                                  one
 //	L:kept               hash    what nodes share, by name: the VAPID keys          few

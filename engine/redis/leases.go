@@ -124,9 +124,10 @@ func (e *Engine) checkpointArgs(ctx context.Context, l push.Lease, p push.Progre
 		return nil, err
 	}
 	tally := countArgs(p.Tally)
-	args := make([]any, 0, 11+len(p.Settled)+3*len(p.Retries)+len(p.Gone)+len(tally))
+	args := make([]any, 0, 14+len(p.Settled)+3*len(p.Retries)+len(p.Gone)+len(tally)+2*len(p.Letters))
 	args = append(args, leaseArgs(l, rand.Text()[:16], p.Cursor[:], p.Scanned, at(p.Ends),
-		len(p.Settled), len(p.Retries), len(p.Gone), len(tally)/2)...)
+		len(p.Settled), len(p.Retries), len(p.Gone), len(tally)/2, len(p.Letters),
+		push.MaxLetters, lettersLife(l.Campaign).Milliseconds())...)
 	for _, id := range p.Settled {
 		args = append(args, id[:])
 	}
@@ -140,7 +141,11 @@ func (e *Engine) checkpointArgs(ctx context.Context, l push.Lease, p push.Progre
 	for _, id := range p.Gone {
 		args = append(args, id[:])
 	}
-	return append(args, tally...), nil
+	args = append(args, tally...)
+	for _, t := range p.Letters {
+		args = append(args, t.ID[:], letterText(l.Range, t))
+	}
+	return args, nil
 }
 
 // removal is a subscription that the campaign numbered seq found gone. One

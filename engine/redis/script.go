@@ -22,6 +22,7 @@ type scripts struct {
 	release, nextDue, report, receipt, expectReceipts *redis.Script
 	putKey, keyHolder, revokeKey, lead, resign        *redis.Script
 	raiseAlarm, clearAlarms, keepRate, replace        *redis.Script
+	replay                                            *redis.Script
 }
 
 func loadScripts() scripts {
@@ -37,6 +38,7 @@ func loadScripts() scripts {
 		putKey: script("putkey"), keyHolder: script("keyholder"), revokeKey: script("revokekey"),
 		lead: script("lead"), resign: script("resign"),
 		raiseAlarm: script("raisealarm"), clearAlarms: script("clearalarms"), keepRate: script("keeprate"), replace: script("replace"),
+		replay: script("replay", "ranges"),
 	}
 }
 

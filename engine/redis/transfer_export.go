@@ -55,7 +55,7 @@ type export struct {
 func (x *export) run(ctx context.Context, put func(engine.Record) error) error {
 	x.put = put
 	for _, part := range []func(context.Context) error{
-		x.log, x.items, x.keys, x.editors, x.secrets, x.services, x.campaigns, x.nonces, x.subscriptions, x.retries,
+		x.log, x.items, x.keys, x.editors, x.secrets, x.services, x.campaigns, x.nonces, x.subscriptions, x.retries, x.letters,
 	} {
 		if err := part(ctx); err != nil {
 			return err

@@ -25,7 +25,7 @@ const (
 
 // Import implements engine.Importer.
 func (t *Target) Import(ctx context.Context, records iter.Seq2[engine.Record, error]) error {
-	l := &load{t: t, e: t.e, k: t.e.keys, p: t.e.client.Pipeline(), campaigns: map[int64]receiving{}, due: map[rangeOf]int64{}}
+	l := &load{t: t, e: t.e, k: t.e.keys, p: t.e.client.Pipeline(), campaigns: map[int64]receiving{}, due: map[rangeOf]int64{}, lasts: map[string]int64{}}
 	if err := l.run(ctx, records); err != nil {
 		return failed("import", err)
 	}
@@ -44,6 +44,8 @@ type load struct {
 	head      uint64
 	campaigns map[int64]receiving // that may have receipts, by number
 	nonces    string              // the key of the last nonce
+	lettersOf string              // the key of the last dead letter
+	lasts     map[string]int64    // the number of an item's last campaign so far
 	members   []redis.Z           // subscriptions of shard that wait
 	shard     int
 	due       map[rangeOf]int64 // when ranges that are scanned have work: -1 is not known yet
@@ -137,6 +139,8 @@ func (l *load) add(ctx context.Context, r engine.Record) error {
 		l.addSubscription(ctx, r)
 	case engine.Retry:
 		l.addRetry(ctx, r)
+	case engine.Letter:
+		l.addLetter(ctx, r)
 	default:
 		return fmt.Errorf("a record is a %T", r)
 	}
@@ -201,6 +205,9 @@ func (l *load) addCampaign(ctx context.Context, r engine.Campaign) error {
 	for _, g := range r.Ranges {
 		low := strconv.Itoa(g.Low)
 		l.p.HSet(ctx, key+":p", low+".high", g.High, low+".position", g.Position[:], low+".scanned", g.Scanned, low+".token", g.Token, low+".ends", 0)
+		if g.Reached != (push.ID{}) {
+			l.p.HSet(ctx, key+":p", low+".reached", g.Reached[:])
+		}
 		l.p.ZAdd(ctx, key+":r", redis.Z{Member: g.Low})
 		switch {
 		case !g.Scanned:
@@ -211,6 +218,10 @@ func (l *load) addCampaign(ctx context.Context, r engine.Campaign) error {
 	}
 	l.p.HSet(ctx, key, append([]any{"item", c.Entry.Item.ID, "body", body, "standing", r.Standing,
 		"cancelled", r.Cancelled, "unscanned", unscanned}, countArgs(r.Tally)...)...)
+	if before, found := l.lasts[c.Entry.Item.ID]; found {
+		l.p.HSet(ctx, key, "before", before)
+	}
+	l.lasts[c.Entry.Item.ID] = seq
 	l.p.HSet(ctx, l.k.log+":ids", c.ID, seq)
 	l.p.HSet(ctx, l.k.log+":reports", c.Entry.Item.ID, seq)
 	l.p.ZAdd(ctx, l.k.opened(), redis.Z{Score: float64(at(c.OpenedAt)), Member: seq})

@@ -124,7 +124,7 @@ func readFields(c *engine.Campaign, fields map[string]string) (err error) {
 	r := &reply{}
 	for field, value := range fields {
 		switch field {
-		case "body", "item", "unscanned":
+		case "body", "item", "unscanned", "before", "replays":
 		case "standing":
 			c.Standing = r.parse(value)
 		case "cancelled":
@@ -144,6 +144,7 @@ func readRange(low string, fields map[string]string) (out engine.Range, err erro
 	if position := fields[low+".position"]; copy(out.Position[:], position) != len(out.Position) && r.err == nil {
 		r.err = fmt.Errorf("the range from %.10s stands at %.40q", low, position)
 	}
+	copy(out.Reached[:], fields[low+".reached"])
 	return out, r.err
 }
 

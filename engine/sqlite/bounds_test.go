@@ -105,7 +105,7 @@ func TestReceiptsAge(t *testing.T) {
 
 func TestCuts(t *testing.T) {
 	for standing, want := range map[int64]int{0: 1, 1: 1, 2048: 1, 2049: 2, 4096: 2, 4097: 4, 100_000: 64, 10_000_000: 64} {
-		got := cuts(standing)
+		got := cuts(cutsOf(standing))
 		if len(got) != want {
 			t.Errorf("%d subscriptions are cut into %d ranges, want %d", standing, len(got), want)
 		}

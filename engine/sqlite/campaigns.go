@@ -95,10 +95,17 @@ func openCampaign(ctx context.Context, c *conn, r campaignRow) error {
 	if _, err := c.exec(ctx, "INSERT INTO tallies (campaign) VALUES (?)", seq); err != nil {
 		return err
 	}
-	for _, cut := range cuts(standing) {
+	reached, err := reachedBefore(ctx, c, r.item, seq)
+	if err != nil {
+		return err
+	}
+	if err := forgetLetters(ctx, c, r.opened); err != nil {
+		return err
+	}
+	for _, cut := range cuts(max(len(reached.ranges), cutsOf(standing))) {
 		before := precedes(cut.Low)
-		if _, err := c.exec(ctx, "INSERT INTO ranges (campaign, low, high, position) VALUES (?, ?, ?, ?)",
-			seq, cut.Low, cut.High, before[:]); err != nil {
+		if _, err := c.exec(ctx, "INSERT INTO ranges (campaign, low, high, position, reached) VALUES (?, ?, ?, ?, ?)",
+			seq, cut.Low, cut.High, before[:], reached.in(cut)); err != nil {
 			return err
 		}
 	}
@@ -118,12 +125,17 @@ func cancelOlder(ctx context.Context, c *conn, item string, seq int64) error {
 	return err
 }
 
-// cuts are the ranges of a campaign over so many subscriptions.
-func cuts(standing int64) []push.Range {
+// cutsOf is how many ranges a campaign over so many subscriptions has.
+func cutsOf(standing int64) int {
 	n := 1
 	for n < maxRanges && int64(n)*subscriptionsPerRange < standing {
 		n *= 2
 	}
+	return n
+}
+
+// cuts are n ranges.
+func cuts(n int) []push.Range {
 	out, width := make([]push.Range, n), push.Shards/n
 	for i := range out {
 		out[i] = push.Range{Low: i * width, High: (i+1)*width - 1}

@@ -1,6 +1,7 @@
 package sqlite
 
 import (
+	"bytes"
 	"context"
 	"database/sql"
 	"errors"
@@ -69,15 +70,16 @@ type rangeRow struct {
 	campaign  int64
 	low, high int
 	position  []byte
+	reached   []byte // see reach; those before it come first
 	scanned   bool
 	token     int64
 	cancelled bool
 }
 
-const rangeColumns = "r.campaign, r.low, r.high, r.position, r.scanned, r.token, p.cancelled FROM ranges r JOIN campaigns p ON p.seq = r.campaign"
+const rangeColumns = "r.campaign, r.low, r.high, r.position, r.reached, r.scanned, r.token, p.cancelled FROM ranges r JOIN campaigns p ON p.seq = r.campaign"
 
 func (r *rangeRow) dest() []any {
-	return []any{&r.campaign, &r.low, &r.high, &r.position, &r.scanned, &r.token, &r.cancelled}
+	return []any{&r.campaign, &r.low, &r.high, &r.position, &r.reached, &r.scanned, &r.token, &r.cancelled}
 }
 
 // nextRange is the range to be claimed first. One to whose shards another
@@ -86,7 +88,7 @@ func nextRange(ctx context.Context, c *conn, w push.Worker, now int64) (r rangeR
 	err = c.row(ctx, "SELECT "+rangeColumns+` WHERE r.due <= ?1 AND r.ends <= ?1 AND (p.cancelled OR NOT EXISTS (
 			SELECT 1 FROM ranges o JOIN campaigns q ON q.seq = o.campaign
 			WHERE o.ends > ?1 AND o.worker <> ?2 AND o.low <= r.high AND o.high >= r.low AND q.item = p.item AND q.seq < p.seq))
-		ORDER BY p.cancelled, p.lane DESC, p.seq, ?3 >> (r.low / ?4) & 1 DESC, r.low LIMIT 1`,
+		ORDER BY p.cancelled, p.lane DESC, p.seq, r.position < r.reached DESC, ?3 >> (r.low / ?4) & 1 DESC, r.low LIMIT 1`,
 		[]any{now, w.Name, int64(w.Blocks), push.BlockShards}, r.dest()...)
 	return r, err
 }
@@ -188,15 +190,30 @@ func waiting(ctx context.Context, c *conn, r rangeRow, until int64, limit int, p
 }
 
 // scan adds up to limit subscriptions after r's position, and looks one
-// further to know whether there are more.
+// further to know whether there are more. It goes no further than to those who
+// come first, if the range has not come past them.
 func scan(ctx context.Context, c *conn, r rangeRow, limit int, p *push.Page) error {
-	last := precedes(r.high + 1)
+	end := precedes(r.high + 1)
+	last := end[:]
+	if bytes.Compare(r.position, r.reached) < 0 {
+		last = r.reached
+	}
+	p.Scanned = true
+	err := scanTo(ctx, c, r, last, limit, p)
+	if err == nil && p.Scanned && bytes.Compare(last, end[:]) < 0 {
+		p.Scanned, p.Pause = false, true
+		copy(p.Cursor[:], last)
+	}
+	return err
+}
+
+// scanTo is scan up to last.
+func scanTo(ctx context.Context, c *conn, r rangeRow, last []byte, limit int, p *push.Page) error {
 	var row subscriptionRow
 	n := 0
-	p.Scanned = true
 	return c.rows(ctx, "SELECT "+subscriptionColumns+` FROM subscriptions s
 		WHERE s.id > ? AND s.id <= ? AND s.born < ? ORDER BY s.id LIMIT ?`,
-		[]any{r.position, last[:], r.campaign, limit + 1}, func(rows *sql.Rows) error {
+		[]any{r.position, last, r.campaign, limit + 1}, func(rows *sql.Rows) error {
 			if n == limit {
 				p.Scanned = false
 				return nil
@@ -249,6 +266,9 @@ func checkpoint(ctx context.Context, c *conn, l push.Lease, p push.Progress) (st
 			t.ID[:], r.campaign, r.low, t.Attempts, at(t.Due)); err != nil {
 			return st, err
 		}
+	}
+	if err := keepLetters(ctx, c, r, p.Letters); err != nil {
+		return st, err
 	}
 	if err := count(ctx, c, r.campaign, p.Tally); err != nil {
 		return st, err

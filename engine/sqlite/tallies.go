@@ -15,7 +15,7 @@ import (
 // cloneProgress is a copy for the writer, which may be at work on it when
 // the caller has given up and reuses what it passed.
 func cloneProgress(p push.Progress) push.Progress {
-	p.Settled, p.Retries, p.Gone = slices.Clone(p.Settled), slices.Clone(p.Retries), slices.Clone(p.Gone)
+	p.Settled, p.Retries, p.Gone, p.Letters = slices.Clone(p.Settled), slices.Clone(p.Retries), slices.Clone(p.Gone), slices.Clone(p.Letters)
 	p.Tally = p.Tally.Clone()
 	return p
 }
@@ -63,15 +63,15 @@ func (e *Engine) Report(ctx context.Context, item string) (push.Report, error) {
 	return out, nil
 }
 
-func report(ctx context.Context, c *conn, item string) (out push.Report, err error) {
-	var r campaignRow
-	err = c.row(ctx, "SELECT "+campaignColumns+" FROM campaigns WHERE item = ? ORDER BY seq DESC LIMIT 1", []any{item}, r.dest()...)
-	if errors.Is(err, sql.ErrNoRows) {
-		err = push.ErrNoCampaign
-	}
+func report(ctx context.Context, c *conn, item string) (push.Report, error) {
+	r, err := lastCampaign(ctx, c, item)
 	if err != nil {
-		return out, err
+		return push.Report{}, err
 	}
+	return reportOf(ctx, c, r)
+}
+
+func reportOf(ctx context.Context, c *conn, r campaignRow) (out push.Report, err error) {
 	if out.Campaign, err = r.campaign(); err != nil {
 		return out, err
 	}

@@ -1,6 +1,7 @@
 package sqlite
 
 import (
+	"bytes"
 	"context"
 	"database/sql"
 	"errors"
@@ -48,6 +49,7 @@ func export(ctx context.Context, c *conn, dir string, now time.Time, put func(en
 		func() error { return exportNonces(ctx, c, now, put) },
 		func() error { return exportSubscriptions(ctx, c, put) },
 		func() error { return exportRetries(ctx, c, put) },
+		func() error { return exportLetters(ctx, c, now, put) },
 	} {
 		if err := part(); err != nil {
 			return err
@@ -200,14 +202,17 @@ func exportCampaigns(ctx context.Context, c *conn, put func(engine.Record) error
 }
 
 func readRanges(ctx context.Context, c *conn, campaign int64) (out []engine.Range, err error) {
-	err = c.rows(ctx, "SELECT low, high, position, scanned, token FROM ranges WHERE campaign = ? ORDER BY low", []any{campaign},
+	err = c.rows(ctx, "SELECT low, high, position, scanned, token, reached FROM ranges WHERE campaign = ? ORDER BY low", []any{campaign},
 		func(rows *sql.Rows) error {
 			var r engine.Range
-			var position []byte
-			if err := rows.Scan(&r.Low, &r.High, &position, &r.Scanned, &r.Token); err != nil {
+			var position, reached []byte
+			if err := rows.Scan(&r.Low, &r.High, &position, &r.Scanned, &r.Token, &reached); err != nil {
 				return err
 			}
 			copy(r.Position[:], position)
+			if bytes.Compare(position, reached) < 0 {
+				copy(r.Reached[:], reached)
+			}
 			out = append(out, r)
 			return nil
 		})
@@ -258,4 +263,20 @@ func exportRetries(ctx context.Context, c *conn, put func(engine.Record) error) 
 		}
 		return put(out)
 	})
+}
+
+func exportLetters(ctx context.Context, c *conn, now time.Time, put func(engine.Record) error) error {
+	return c.rows(ctx, `SELECT campaign, low, high, id, service, reason, status, at FROM letters
+		WHERE (SELECT deadline FROM campaigns WHERE seq = campaign) >= ? ORDER BY campaign, id`,
+		[]any{at(now.Add(-push.ReceiptLife))}, func(rows *sql.Rows) error {
+			var out engine.Letter
+			var id []byte
+			var ms int64
+			if err := rows.Scan(&out.Campaign, &out.Range.Low, &out.Range.High, &id, &out.Letter.Service, &out.Letter.Reason, &out.Letter.Status, &ms); err != nil {
+				return err
+			}
+			copy(out.Letter.ID[:], id)
+			out.Letter.At = when(ms)
+			return put(out)
+		})
 }

@@ -137,6 +137,8 @@ func insert(ctx context.Context, c *conn, r engine.Record) error {
 		}
 		_, err := c.exec(ctx, "INSERT INTO retries VALUES (?, ?, ?, ?, ?, ?)", r.ID[:], r.Campaign, r.Low, r.Attempts, due, r.Departed)
 		return err
+	case engine.Letter:
+		return insertLetter(ctx, c, r.Campaign, r.Range, r.Letter)
 	}
 	return fmt.Errorf("a record is a %T", r)
 }
@@ -187,12 +189,20 @@ func insertCampaign(ctx context.Context, c *conn, p engine.Campaign) error {
 		}
 	}
 	for _, g := range p.Ranges {
-		if _, err := c.exec(ctx, "INSERT INTO ranges (campaign, low, high, position, scanned, token) VALUES (?, ?, ?, ?, ?, ?)",
-			p.Number, g.Low, g.High, g.Position[:], g.Scanned, g.Token); err != nil {
+		if _, err := c.exec(ctx, "INSERT INTO ranges (campaign, low, high, position, scanned, token, reached) VALUES (?, ?, ?, ?, ?, ?, ?)",
+			p.Number, g.Low, g.High, g.Position[:], g.Scanned, g.Token, reachedOf(g)); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// reachedOf is what a range has in the column reached.
+func reachedOf(g engine.Range) []byte {
+	if g.Reached == (push.ID{}) {
+		return []byte{}
+	}
+	return g.Reached[:]
 }
 
 func insertSubscription(ctx context.Context, c *conn, r engine.Subscription) error {

@@ -27,6 +27,7 @@ type AlertsOptions struct {
 	Faults        float64       // share of subscriptions with a fault
 	Timeout       time.Duration // of one request
 	Loop          int           // messages of the loop of webpush-go
+	Flash         bool          // sends a flash at 30 % of one more campaign
 	Profile       string        // file for the CPU profile of the prepared campaign; "" for none
 	SinkProgram   []string      // a program that calls Sink with its stdin and stdout
 	Progress      io.Writer     // gets a line now and then
@@ -141,6 +142,11 @@ func (r *alertsRun) measure(ctx context.Context) (*AlertsResult, error) {
 	if res.AlertsCampaign, err = r.campaign(ctx, "prepared", r.o.Subscriptions*5/4+100_000, profile); err != nil {
 		return nil, err
 	}
+	if r.o.Flash {
+		if res.AlertsFlash, err = r.flash(ctx); err != nil {
+			return nil, err
+		}
+	}
 	if r.o.Loop == 0 {
 		return res, nil
 	}
@@ -158,18 +164,11 @@ func (r *alertsRun) measure(ctx context.Context) (*AlertsResult, error) {
 // campaign sends one campaign to all, with up to so many keys prepared, and
 // says what it cost.
 func (r *alertsRun) campaign(ctx context.Context, name string, keys int, profile io.Writer) (out AlertsCampaign, err error) {
-	svc, err := push.New(r.store, r.store, r.keys, push.Options{AlertHosts: r.crowd.Sinks, RootCAs: r.sinks.roots, Subject: subject,
-		RequestTimeout: r.o.Timeout, Lease: max(3*r.o.Timeout, 15*time.Second), PreparedKeys: keys, Logger: slog.New(slog.DiscardHandler)})
+	svc, stop, err := r.start(ctx, keys)
 	if err != nil {
 		return out, err
 	}
-	running, stop := context.WithCancel(ctx)
-	ended := make(chan error, 1)
-	go func() { ended <- svc.Run(running) }()
-	defer func() {
-		stop()
-		err = errors.Join(err, <-ended)
-	}()
+	defer func() { err = errors.Join(err, stop()) }()
 	standing, err := svc.CountSubscriptions(ctx)
 	if err == nil && keys > 0 {
 		out.PreparingSeconds, err = r.ready(ctx, svc, standing)
@@ -187,6 +186,22 @@ func (r *alertsRun) campaign(ctx context.Context, name string, keys int, profile
 		defer pprof.StopCPUProfile()
 	}
 	return out, r.send(ctx, svc, name, &out)
+}
+
+// start runs a service, with up to so many keys prepared, until stop is called.
+func (r *alertsRun) start(ctx context.Context, keys int) (svc *push.Service, stop func() error, err error) {
+	svc, err = push.New(r.store, r.store, r.keys, push.Options{AlertHosts: r.crowd.Sinks, RootCAs: r.sinks.roots, Subject: subject,
+		RequestTimeout: r.o.Timeout, Lease: max(3*r.o.Timeout, 15*time.Second), PreparedKeys: keys, Logger: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		return nil, nil, err
+	}
+	running, end := context.WithCancel(ctx)
+	ended := make(chan error, 1)
+	go func() { ended <- svc.Run(running) }()
+	return svc, func() error {
+		end()
+		return <-ended
+	}, nil
 }
 
 // ready waits until all keys are prepared, and says how long that took.
@@ -209,8 +224,7 @@ func (r *alertsRun) ready(ctx context.Context, svc *push.Service, want int64) (s
 
 // send posts, waits until the campaign is done, and fills in what it cost.
 func (r *alertsRun) send(ctx context.Context, svc *push.Service, name string, out *AlertsCampaign) error {
-	draft, err := news.Post{Headline: "Exercise: harbour bridge closed", Summary: strings.Repeat("All traffic is diverted. ", 12),
-		Level: news.Urgent, Alert: true}.Draft(news.NewID(), "bench", time.Now())
+	draft, err := exercise(news.Urgent)
 	if err != nil {
 		return err
 	}
@@ -249,10 +263,16 @@ func (r *alertsRun) send(ctx context.Context, svc *push.Service, name string, ou
 	out.fill(report, svc.Status().Keys, counted)
 	out.CPU = perMessage(is.own-was.own, report.Tally.Accepted)
 	out.ServerCPU = perMessage(is.server-was.server, report.Tally.Accepted)
-	if counted.First > 0 {
-		out.First = ms(time.Unix(0, counted.First).Sub(began))
+	for _, first := range counted.Firsts { // there is one
+		out.First = ms(time.Unix(0, first).Sub(began))
 	}
 	return nil
+}
+
+// exercise is what is sent.
+func exercise(level news.Level) (news.Draft, error) {
+	return news.Post{Headline: "Exercise: harbour bridge closed", Summary: strings.Repeat("All traffic is diverted. ", 12),
+		Level: level, Alert: true}.Draft(news.NewID(), "bench", time.Now())
 }
 
 // used is CPU time: this process's, and that of the store's server.

@@ -22,6 +22,7 @@ type AlertsResult struct {
 
 	AlertsCampaign
 	Cold AlertsCampaign `json:"cold"`
+	*AlertsFlash
 
 	LoopCPU      float64 `json:"webpush_go_cpu_us_per_accepted"`
 	LoopAccepted int64   `json:"webpush_go_accepted"`
@@ -59,6 +60,18 @@ type AlertsCampaign struct {
 	Problem  string  `json:"sink_problem"`    // the last of them
 	Conns    int64   `json:"connections"`     // that the sinks have seen so far
 	Series   []Point `json:"accepted_series"` // for a plot
+}
+
+// AlertsFlash is what became of a flash that was posted while a bulletin was
+// being sent to the same crowd.
+type AlertsFlash struct {
+	FlashPosted   float64 `json:"flash_posted_at"`       // the share of the bulletin that was settled then
+	FlashFirst    float64 `json:"flash_first_accept_ms"` // from its post until the first was accepted
+	FlashTo99     float64 `json:"flash_seconds_to_99"`
+	FlashFinished float64 `json:"flash_seconds"`        // until it was done
+	FlashWon      bool    `json:"flash_finished_first"` // the bulletin was not done then
+	FlashRest     int64   `json:"flash_bulletin_left"`  // of the bulletin, not settled when the flash was done
+	FlashClosed   bool    `json:"flash_accounts_close"` // both accounts
 }
 
 // Point is how many were accepted by then.
@@ -123,6 +136,10 @@ func (r *AlertsResult) Print(w io.Writer) error {
 		{"connections so far", func(c *AlertsCampaign) float64 { return float64(c.Conns) }, 0},
 	} {
 		fmt.Fprintf(&b, "%-34s %12.*f %12.*f\n", line.name, line.digits, line.of(&r.Cold), line.digits, line.of(&r.AlertsCampaign))
+	}
+	if f := r.AlertsFlash; f != nil {
+		fmt.Fprintf(&b, "\nA flash posted at %.0f %% of a bulletin: the first accepted after %.0f ms, 99 %% after %.1f s, done after %.1f s, before the bulletin: %v (%d of that left)\n",
+			100*f.FlashPosted, f.FlashFirst, f.FlashTo99, f.FlashFinished, f.FlashWon, f.FlashRest)
 	}
 	if r.LoopAccepted > 0 {
 		fmt.Fprintf(&b, "\nwebpush-go's loop: %.1f µs a message (%d messages), %.1f times as much as cold and %.1f times as much as prepared\n",

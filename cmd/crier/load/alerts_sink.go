@@ -43,8 +43,8 @@ type sunk struct {
 	Repeated           int64 // accepted more than once
 	Wrong              int64 // requests that broke a rule of RFC 8030, 8291 or 8292
 	Problem            string
-	First              int64 // when the first was accepted, in ns since 1970
-	Conns              int64 // connections that were made
+	Firsts             map[string]int64 // when the first of a topic was accepted, in ns since 1970
+	Conns              int64            // connections that were made
 }
 
 // hello is the first that a sink says.
@@ -77,7 +77,7 @@ func Sink(ctx context.Context, in io.Reader, out io.Writer) error {
 	if err != nil {
 		return err
 	}
-	s := &sink{origin: "https://" + ln.Addr().String(), accepted: map[int]bool{}, tried: map[int]bool{}}
+	s := &sink{origin: "https://" + ln.Addr().String(), accepted: map[int]bool{}, tried: map[int]bool{}, sunk: sunk{Firsts: map[string]int64{}}}
 	server := &http.Server{
 		Handler: s, TLSConfig: &tls.Config{Certificates: []tls.Certificate{cert}, MinVersion: tls.VersionTLS12},
 		ReadHeaderTimeout: 10 * time.Second, ErrorLog: log.New(io.Discard, "", 0),
@@ -119,7 +119,7 @@ func (s *sink) obey(in *bufio.Reader, answers *json.Encoder) error {
 		s.mu.Lock()
 		said := s.sunk
 		said.Conns = s.conns.Load()
-		s.order, s.sunk = o, sunk{}
+		s.order, s.sunk = o, sunk{Firsts: map[string]int64{}}
 		clear(s.accepted)
 		clear(s.tried)
 		s.mu.Unlock()
@@ -209,8 +209,8 @@ func (s *sink) answer(w http.ResponseWriter, r *http.Request, n int, fault strin
 		if s.sunk.Accepted++; s.accepted[n] {
 			s.sunk.Repeated++
 		}
-		if s.sunk.First == 0 {
-			s.sunk.First = time.Now().UnixNano()
+		if topic := r.Header.Get("Topic"); s.sunk.Firsts[topic] == 0 {
+			s.sunk.Firsts[topic] = time.Now().UnixNano()
 		}
 		s.accepted[n] = true
 		s.mu.Unlock()

@@ -88,8 +88,13 @@ func (s *sinks) tell(o order) (sum sunk, err error) {
 		if c.Problem != "" {
 			sum.Problem = c.Problem
 		}
-		if c.First > 0 && (sum.First == 0 || c.First < sum.First) {
-			sum.First = c.First
+		for topic, at := range c.Firsts {
+			if sum.Firsts == nil {
+				sum.Firsts = map[string]int64{}
+			}
+			if have := sum.Firsts[topic]; have == 0 || at < have {
+				sum.Firsts[topic] = at
+			}
 		}
 	}
 	return sum, nil

@@ -28,15 +28,27 @@ type store interface {
 
 // place is where a run's store is made, and how it is removed.
 type place struct {
-	target func(context.Context) (target, error)
-	open   func(context.Context) (store, error)
-	cpu    func(context.Context) (time.Duration, error) // that its server has used; 0 for an embedded one
-	remove func(context.Context) error
+	address address
+	target  func(context.Context) (target, error)
+	open    func(context.Context) (store, error)
+	cpu     func(context.Context) (time.Duration, error) // that its server has used; 0 for an embedded one
+	remove  func(context.Context) error
 }
 
 type target interface {
 	engine.Importer
 	Close() error
+}
+
+// address is what another process needs to open a store: a directory, or a
+// Redis and the prefix of the keys in it.
+type address struct{ Dir, Redis, Prefix string }
+
+func (a address) open(ctx context.Context) (store, error) {
+	if a.Dir != "" {
+		return sqlite.Open(ctx, a.Dir, sqlite.Options{})
+	}
+	return redis.Open(ctx, a.Redis, redis.Options{Prefix: a.Prefix})
 }
 
 // newPlace is a place of the run's own. Nothing is in it yet.
@@ -45,30 +57,34 @@ func newPlace(o AlertsOptions) (place, error) {
 		return redisPlace(o.Redis)
 	}
 	dir, err := os.MkdirTemp("", "crier-bench-*")
+	a := address{Dir: dir}
 	return place{
-		target: func(ctx context.Context) (target, error) { return sqlite.OpenTarget(ctx, dir) },
-		open:   func(ctx context.Context) (store, error) { return sqlite.Open(ctx, dir, sqlite.Options{}) },
-		cpu:    func(context.Context) (time.Duration, error) { return 0, nil },
-		remove: func(context.Context) error { return os.RemoveAll(dir) },
+		address: a,
+		target:  func(ctx context.Context) (target, error) { return sqlite.OpenTarget(ctx, dir) },
+		open:    a.open,
+		cpu:     func(context.Context) (time.Duration, error) { return 0, nil },
+		remove:  func(context.Context) error { return os.RemoveAll(dir) },
 	}, err
 }
 
-func redisPlace(address string) (place, error) {
-	u, err := url.Parse(address)
+func redisPlace(at string) (place, error) {
+	u, err := url.Parse(at)
 	if err != nil || u.Scheme != "redis" || !loopback(u.Hostname()) {
 		return place{}, errors.New("give the --redis of this machine, such as redis://127.0.0.1:6379: a run fills it")
 	}
-	conn, err := goredis.ParseURL(address)
+	conn, err := goredis.ParseURL(at)
 	if err != nil {
 		return place{}, fmt.Errorf("--redis: %w", err)
 	}
 	client := goredis.NewClient(conn)
-	o := redis.Options{Prefix: "crier-bench-" + strings.ToLower(rand.Text())}
+	a := address{Redis: at, Prefix: "crier-bench-" + strings.ToLower(rand.Text())}
+	o := redis.Options{Prefix: a.Prefix}
 	return place{
-		target: func(ctx context.Context) (target, error) { return redis.OpenTarget(ctx, address, o) },
-		open:   func(ctx context.Context) (store, error) { return redis.Open(ctx, address, o) },
-		cpu:    func(ctx context.Context) (time.Duration, error) { return serverCPU(ctx, client) },
-		remove: func(ctx context.Context) error { return errors.Join(removeKeys(ctx, client, o.Prefix), client.Close()) },
+		address: a,
+		target:  func(ctx context.Context) (target, error) { return redis.OpenTarget(ctx, at, o) },
+		open:    a.open,
+		cpu:     func(ctx context.Context) (time.Duration, error) { return serverCPU(ctx, client) },
+		remove:  func(ctx context.Context) error { return errors.Join(removeKeys(ctx, client, o.Prefix), client.Close()) },
 	}, nil
 }
 

@@ -13,6 +13,13 @@
 // what it is compared with. A crowd is the part of those readers that one
 // process of its own has. A stalled reader has joined and reads nothing.
 //
+// Alerts sends campaigns instead: a crowd of subscriptions is made in a store, and
+// sinks are the push services, each a process that checks, and opens a sample of,
+// what it is sent and answers with the faults that the crowd is given. A proof
+// kills the sender in the middle of a campaign and holds every count to what it
+// must be. Beside measures live delivery of a node that prepares sender keys
+// against one that has nothing to prepare.
+//
 // # Rules
 //
 // A run loads only what it is told to by name: loopback, or the host that

@@ -36,8 +36,8 @@ local function free(c, low, spans)
   return true
 end
 
--- ready is the first range of the first campaign that has one, rather one that
--- the worker wants.
+-- ready is the first range of the first campaign that has one, rather one whose
+-- walk has not come past those who go first, rather one that the worker wants.
 local function ready()
   for _, seq in ipairs(redis.call('ZRANGE', log .. ':active', 0, -1)) do
     local c = log .. ':c:' .. seq
@@ -45,10 +45,12 @@ local function ready()
     if lows[1] then
       local f = redis.call('HMGET', c, 'item', 'cancelled')
       local spans = f[2] == '1' and {} or held(seq, f[1])
-      for _, wanted in ipairs({'1', '0'}) do
+      local early = {}
+      for _, low in ipairs(lows) do early[low] = redis.call('HEXISTS', c .. ':p', low .. '.reached') end
+      for _, rank in ipairs({'11', '10', '01', '00'}) do
         for _, low in ipairs(lows) do
           local block = tonumber(low) / 16 + 1
-          if string.sub(ARGV[4], block, block) == wanted and free(c, low, spans) then return seq, low end
+          if early[low] .. string.sub(ARGV[4], block, block) == rank and free(c, low, spans) then return seq, low end
         end
       end
     end

@@ -23,23 +23,59 @@ local function cancel(item)
   end
 end
 
+-- ending is the last ID of a shard; of the one before the first it is no ID.
+local function ending(shard)
+  if shard < 0 then return string.rep('\0', 16) end
+  return string.char(math.floor(shard / 4), shard % 4 * 64 + 63) .. string.rep('\255', 14)
+end
+
+-- reached is how far the item's last campaign has come: the width of its
+-- ranges, and up to which ID those are walked that are not walked whole. Nil if
+-- all are.
+local function reached(item)
+  local last = redis.call('HGET', log .. ':reports', item)
+  if not last then return nil end
+  local c = log .. ':c:' .. last
+  local width, upto = nil, {}
+  for _, low in ipairs(redis.call('ZRANGE', c .. ':r', 0, -1)) do
+    local p = redis.call('HMGET', c .. ':p', low .. '.high', low .. '.scanned', low .. '.position', low .. '.reached')
+    width = p[1] - low + 1
+    if p[2] ~= '1' then upto[tonumber(low)] = p[4] or p[3] end
+  end
+  return width, upto
+end
+
+-- first is the ID up to which those of the shards come first, nil if none do.
+local function first(low, high, width, upto)
+  local at = width and upto[math.floor(low / width) * width]
+  if not width then return nil end
+  if not at then return ending(high) end
+  local shard = string.byte(at, 1) * 4 + math.floor(string.byte(at, 2) / 64)
+  if at == ending(low - 1) or shard < low then return nil end
+  if shard > high then return ending(high) end
+  return at
+end
+
 local opened = {}
 for i = 3, #ARGV, 7 do
   local id, item, lane, ranges = ARGV[i], ARGV[i + 1], tonumber(ARGV[i + 2]), tonumber(ARGV[i + 6])
   if redis.call('HEXISTS', log .. ':ids', id) == 0 then
+    local before = redis.call('HGET', log .. ':reports', item)
+    local wide, upto = reached(item)
+    if wide then ranges = math.max(ranges, 1024 / wide) end
     cancel(item)
     local seq = string.format('%.0f', redis.call('HINCRBY', log, 'campaigns', 1))
     local c = log .. ':c:' .. seq
     whole(log, c, '0')
     redis.call('HSET', c, 'item', item, 'body', ARGV[i + 4], 'standing', ARGV[i + 5], 'cancelled', 0, 'unscanned', ranges)
+    if before then redis.call('HSET', c, 'before', before) end
     local width = 1024 / ranges
     for low = 0, 1023, width do
-      local before = string.rep('\0', 16) -- the last ID before the range's
-      if low > 0 then
-        before = string.char(math.floor((low - 1) / 4), (low - 1) % 4 * 64 + 63) .. string.rep('\255', 14)
-      end
-      redis.call('HSET', c .. ':p', low .. '.high', low + width - 1, low .. '.position', before,
+      local high = low + width - 1
+      redis.call('HSET', c .. ':p', low .. '.high', high, low .. '.position', ending(low - 1),
         low .. '.scanned', 0, low .. '.token', 0, low .. '.ends', 0)
+      local goal = first(low, high, wide, upto)
+      if goal then redis.call('HSET', c .. ':p', low .. '.reached', goal) end
       redis.call('ZADD', c .. ':r', 0, low)
     end
     redis.call('HSET', log .. ':ids', id, seq)

@@ -42,7 +42,7 @@ local function settle(log, seq, low, cancelled)
     return at
   end
   redis.call('ZREM', c .. ':r', low)
-  redis.call('HDEL', c .. ':p', low .. '.high', low .. '.position', low .. '.scanned', low .. '.token', low .. '.ends', low .. '.worker')
+  redis.call('HDEL', c .. ':p', low .. '.high', low .. '.position', low .. '.scanned', low .. '.token', low .. '.ends', low .. '.worker', low .. '.reached')
   if redis.call('EXISTS', c .. ':r') == 0 then
     redis.call('ZREM', log .. ':active', seq)
     redis.call('EXPIRE', c .. ':p', 600) -- it says what the last checkpoints were

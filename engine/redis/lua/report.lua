@@ -1,8 +1,9 @@
 #!lua flags=no-writes
--- Reads an item's last campaign: how many ranges are left, where each stands,
--- and its hash.
--- KEYS log   ARGV item
-local seq = redis.call('HGET', KEYS[1] .. ':reports', ARGV[1])
+-- Reads an item's last campaign, or the one with a number: how many ranges are
+-- left, where each stands, and its hash.
+-- KEYS log   ARGV item, number or ''
+local seq = ARGV[2]
+if seq == '' then seq = redis.call('HGET', KEYS[1] .. ':reports', ARGV[1]) end
 if not seq then return {} end
 local c = KEYS[1] .. ':c:' .. seq
 local lows = redis.call('ZRANGE', c .. ':r', 0, -1)

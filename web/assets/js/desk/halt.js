@@ -29,12 +29,15 @@ export function unwatchHalt() {
   byId("stopped").hidden = true;
 }
 
-function show({ stopped, stop }) {
+const tell = ({ headline, sent, unsent, exact }) =>
+  ` “${headline}”: ${sent.toLocaleString()} sent, ${exact ? "" : "at least "}${unsent.toLocaleString()} not.`;
+
+function show({ stopped, stop, campaigns }) {
   byId("stopped").hidden = !stopped;
   byId("stop").hidden = stopped || !isChief();
   byId("resume").hidden = !stopped || !isChief();
   if (!stopped) return;
-  const words = `Since ${clockTime(Date.parse(stop.at))}, by ${stop.by === me?.id ? "you" : stop.by}${stop.reason ? ": " + stop.reason : ""}. Items still go to the ticker.`;
+  const words = `Since ${clockTime(Date.parse(stop.at))}, by ${stop.by === me?.id ? "you" : stop.by}${stop.reason ? ": " + stop.reason : ""}. Items still go to the ticker.${campaigns.map(tell).join("")}`;
   if (byId("stopped-words").textContent !== words) byId("stopped-words").textContent = words;
 }
 
