@@ -3,7 +3,6 @@ package api
 import (
 	"cmp"
 	"context"
-	"errors"
 	"net/http"
 	"slices"
 	"strings"
@@ -58,6 +57,7 @@ type report struct {
 	Clicked           int64         `json:"clicked"`
 	Promise           *promise      `json:"promise,omitempty"`
 	Services          []service     `json:"services"`
+	Earlier           []report      `json:"earlier,omitempty"` // the item's campaigns before this one, the newest first
 }
 
 // promise is what the operator promises, and what has become of it.
@@ -73,20 +73,29 @@ type service struct {
 	counts
 }
 
+// mostEarlier is how many campaigns before the last one are told.
+const mostEarlier = 20
+
 // campaign is GET /v1/items/{id}/campaign, in JSON or as CSV.
 func (s *server) campaign(w http.ResponseWriter, r *http.Request) error {
-	rep, err := s.Alerts.Report(r.Context(), chi.URLParam(r, "id"))
-	if errors.Is(err, push.ErrNoCampaign) {
-		rep, err = s.opening(r.Context(), chi.URLParam(r, "id"))
+	all, err := s.Alerts.Reports(r.Context(), chi.URLParam(r, "id"), 1+mostEarlier)
+	if err == nil && len(all) == 0 {
+		all = make([]push.Report, 1)
+		all[0], err = s.opening(r.Context(), chi.URLParam(r, "id"))
 	}
 	if err != nil {
 		return err
 	}
+	rep := all[0]
 	stop, err := s.Alerts.Stopped(r.Context())
 	if err != nil {
 		return err
 	}
-	out := newReport(rep, stop != nil, s.o.Promise, time.Now())
+	now := time.Now()
+	out := newReport(rep, stop != nil, s.o.Promise, now)
+	for _, earlier := range all[1:] {
+		out.Earlier = append(out.Earlier, newReport(earlier, stop != nil, s.o.Promise, now))
+	}
 	w.Header().Set("Cache-Control", "no-store")
 	w.Header().Set("Vary", "Accept")
 	if strings.Contains(r.Header.Get("Accept"), "text/csv") {

@@ -127,6 +127,45 @@ func TestReportOnTheWay(t *testing.T) {
 	}
 }
 
+// TestReportOfEarlierAlerts: an item that was corrected while it was sent has two
+// campaigns, and both are told.
+func TestReportOfEarlierAlerts(t *testing.T) {
+	store, idle := idleAlerts(t)
+	s := newSite(t, idle)
+	path, rest := halfway(t, s, store)
+	a := s.do(call{"POST", strings.TrimSuffix(path, "campaign") + "revisions", `{"kind":"corrected","headline":"River does not burst its banks","reason":"We were wrong."}`,
+		map[string]string{"If-Match": `"1"`, "Idempotency-Key": "correction"}})
+	a.want(t, http.StatusCreated, "")
+	var corrected entry
+	a.into(t, &corrected)
+	upto, err := news.ParseCursor(corrected.Cursor)
+	if err != nil {
+		t.Fatal(err)
+	}
+	opened := time.Now().UTC().Truncate(time.Millisecond)
+	err = store.OpenCampaigns(t.Context(), upto, []push.Campaign{{
+		ID: corrected.Cursor, Entry: corrected.Entry, Reach: *corrected.Item.Alerted, Lane: 2, Token: "BBBBBBBBBBBBBBBBBBBBBB", OpenedAt: opened, Deadline: opened.Add(time.Hour),
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	rest() // what had been on its way
+	var r struct {
+		theReport
+		Kind    string
+		Earlier []theReport
+	}
+	a = s.do(call{method: "GET", path: path})
+	a.want(t, http.StatusOK, "")
+	a.into(t, &r)
+	if r.State != "sending" || r.Kind != "corrected" || r.Accepted != 0 || len(r.Earlier) != 1 {
+		t.Fatalf("the report: %+v", r)
+	}
+	if old := r.Earlier[0]; old.State != "cancelled" || old.Accepted != 380 {
+		t.Errorf("of the error: %+v", old)
+	}
+}
+
 func TestReportAsCSV(t *testing.T) {
 	store, idle := idleAlerts(t)
 	s := newSite(t, idle)

@@ -47,6 +47,7 @@ type Alerts interface {
 	Confirm(ctx context.Context, subscription, nonce string) error
 	AddReceipt(ctx context.Context, r push.Receipt) error
 	Report(ctx context.Context, item string) (push.Report, error)
+	Reports(ctx context.Context, item string, limit int) ([]push.Report, error)
 	Stop(ctx context.Context, s push.Stop) error
 	Resume(ctx context.Context) error
 	Stopped(ctx context.Context) (*push.Stop, error)

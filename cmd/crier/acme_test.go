@@ -14,6 +14,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strconv"
+	"sync"
 	"sync/atomic"
 	"syscall"
 	"testing"
@@ -43,13 +44,14 @@ func TestACME(t *testing.T) {
 		if err := program.Start(); err != nil {
 			t.Fatal(err)
 		}
+		stop = sync.OnceFunc(func() {
+			_ = program.Process.Signal(syscall.SIGTERM)
+			_ = program.Wait()
+		})
+		t.Cleanup(stop)
 		u, err := url.Parse(listening(t, logged).url)
 		if err != nil || u.Hostname() != domain {
 			t.Fatalf("readers are sent to %v, %v", u, err)
-		}
-		stop = func() {
-			_ = program.Process.Signal(syscall.SIGTERM)
-			_ = program.Wait()
 		}
 		return net.JoinHostPort("127.0.0.1", u.Port()), stop
 	}
@@ -79,8 +81,7 @@ func TestACME(t *testing.T) {
 	stop()
 
 	service.shut()
-	address, stop = serve()
-	defer stop()
+	address, _ = serve()
 	again, err := visit(address, domain)
 	if err != nil {
 		t.Fatalf("after a restart without an ACME service: %v", err)

@@ -6,7 +6,7 @@ import { Refused } from "../http.js";
 import { clockTime } from "../time.js";
 import { serviceWord } from "../words.js";
 import { save } from "./export.js";
-import { call } from "./session.js";
+import { call, isChief } from "./session.js";
 
 const sending = 1000; // ms between looks while it is being sent
 const settled = 5000; // ms afterwards: displays and clicks still come in
@@ -16,6 +16,7 @@ const quiet = 10_000; // ms between two things that are said
 const states = {
   sending: "Sending", done: "Sent", cancelled: "Cancelled: a later version of the item replaced it", stopped: "Stopped: all alerts are stopped",
 };
+const kinds = { posted: "Posted", updated: "Updated", corrected: "Corrected", withdrawn: "Withdrawn" };
 const verdicts = { open: "Promise open", kept: "Promise kept", broken: "Promise broken" };
 
 /** Report is a campaign's numbers in a <details>; it asks only while it is open. */
@@ -29,6 +30,7 @@ export class Report {
   #brought = -Infinity; // when the stream brought the last one
   #said = -Infinity;
   #state = "";
+  #earlier = []; // the stream does not bring them
 
   constructor(id) {
     this.#id = id;
@@ -79,7 +81,8 @@ export class Report {
 
   #show(c) {
     this.#parts ??= this.#build();
-    const { head, bar, browsers, pace, numbers, services, spoken } = this.#parts;
+    const { head, bar, browsers, pace, numbers, again, services, earlier, spoken } = this.#parts;
+    this.#earlier = c.earlier ?? this.#earlier;
     morph(head, headline(c));
     const all = Math.max(audience(c), 1);
     const lost = c.gone + failures(c) + c.expired + c.cancelled;
@@ -90,6 +93,9 @@ export class Report {
     morph(browsers, browsersOf(c));
     morph(numbers, numbersOf(c));
     morph(services, servicesOf(c));
+    again.hidden = !(isChief() && failures(c) > 0 && c.state !== "cancelled" && Date.parse(c.deadline) > Date.now());
+    earlier.hidden = this.#earlier.length === 0;
+    morph(earlier.lastChild, earlierOf(this.#earlier));
     const over = c.state !== this.#state && (c.state === "done" || c.state === "cancelled");
     if (over || performance.now() - this.#said > quiet) {
       const words = `${states[c.state] ?? c.state}: ${reached(c)}`;
@@ -99,11 +105,28 @@ export class Report {
     this.#state = c.state;
   }
 
+  // #replay has what was given up attempted again.
+  async #replay(button) {
+    const said = button.nextSibling;
+    button.disabled = true;
+    try {
+      const { data } = await call("POST", `/v1/items/${encodeURIComponent(this.#id)}/campaign/replay`, { timeout: 10_000 });
+      said.textContent = data.replayed === 0 ? " None can be tried again." : ` ${whole(data.replayed)} are tried again.`;
+      this.restart();
+    } catch (err) {
+      said.textContent = ` ${err.message}`;
+    } finally {
+      button.disabled = false;
+    }
+  }
+
   #build() {
     const part = (kind) => el("span", { class: "report-part", "data-part": kind });
     const button = (word, table) => el("button", { type: "button", class: "link", onclick: (e) => save(this.#id, table, e.target) }, word);
     const parts = {
       head: el("div", {}), pace: el("dl", {}), browsers: el("dl", {}), numbers: el("dl", {}), services: el("table", {}),
+      again: el("p", { hidden: true }, el("button", { type: "button", onclick: (e) => this.#replay(e.target) }, "Try the failed ones again"), el("span", { role: "status" })),
+      earlier: el("section", { class: "report-earlier", hidden: true }, el("h4", {}, "Earlier alerts of this item"), el("ul", {})),
       bar: el("div", { class: "report-bar", role: "progressbar", "aria-label": "Accepted by push services", "aria-valuemin": "0", "aria-valuemax": "100" },
         part("accepted"), part("lost"), part("open")),
       spoken: el("p", { class: "spoken", role: "status", "aria-live": "polite" }),
@@ -111,7 +134,8 @@ export class Report {
     this.#body.replaceChildren(parts.head, parts.bar, parts.pace, parts.browsers,
       el("p", { class: "hint" }, "Accepted: a push service took it, which is not yet a screen. Displayed and clicked are what browsers told us, so there are at least as many."),
       el("div", { class: "report-scroll", tabindex: "0", role: "region", "aria-label": "By push service" }, parts.services),
-      el("details", { class: "report-more" }, el("summary", {}, "All numbers"), parts.numbers),
+      el("details", { class: "report-more" }, el("summary", {}, "All numbers"), parts.numbers, parts.again),
+      parts.earlier,
       el("p", { class: "report-save" }, el("span", {}, "Download: "), button("seconds, CSV", "series"), button("totals, CSV", "services"), button("everything, JSON", "")),
       parts.spoken);
     return parts;
@@ -175,9 +199,17 @@ function numbersOf(c) {
   return el("dl", { class: "report-numbers" },
     fact("Audience", whole(c.audience), c.swept === 1 ? "all counted" : `so far; ${Math.round(100 * c.swept)} % looked at`),
     fact("Queued", whole(c.queued), "to be sent yet"),
+    c.held > 0 && fact("Held", whole(c.held), "beyond a daily bound: in their digest"),
     fact("Gone", whole(c.gone), "unsubscribed since"), fact("Failed", whole(failures(c)), reasons(c.failed)),
     fact("Expired", whole(c.expired), "too late to send"), fact("Cancelled", whole(c.cancelled), "replaced before sending"),
     fact("Retried", whole(c.retried), "attempts beyond the first"), fact("Slowed", whole(c.throttled), "times a push service asked us to"));
+}
+
+// earlierOf is what became of the alerts of earlier versions.
+function earlierOf(all) {
+  return el("ul", {}, all.map((c) => el("li", { "data-key": c.campaign },
+    el("strong", {}, kinds[c.kind] ?? c.kind), el("span", {}, ` ${clockTime(Date.parse(c.opened_at))}: ${whole(c.accepted)} accepted`),
+    c.cancelled > 0 && el("span", {}, `, ${whole(c.cancelled)} called back unsent`), c.displayed > 0 && el("span", {}, `, displayed at least ${whole(c.displayed)} times`))));
 }
 
 function reasons(failed) {
