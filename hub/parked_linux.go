@@ -25,8 +25,7 @@ import (
 type parked struct {
 	fd int
 	client
-	key    uint64
-	sealed *sealed // that this is part of, if it speaks TLS
+	key uint64
 }
 
 // park makes a client of nc if it is a plain socket of the kernel's, or TLS on
@@ -135,8 +134,8 @@ func (p *parked) drain() {
 // ready is called by the poller when there is something to read, room to
 // write or an end. buf is the poller's.
 func (p *parked) ready(happened uint32, buf []byte) {
-	if p.sealed != nil {
-		p.sealed.ready(happened, buf)
+	if s, ok := p.wire.(*sealed); ok {
+		s.ready(happened, buf)
 		return
 	}
 	if happened&unix.EPOLLOUT != 0 {

@@ -84,7 +84,7 @@ func (h *Hub) parkSealed(over *tls.Conn, f form, topics []string, early []byte) 
 		return nil, nil, err
 	}
 	s := &sealed{parked: parked{fd: fd}, tls: over}
-	s.sealed, at.reader = s, s
+	at.reader = s
 	s.init(h, s, f, topics)
 	return &s.client, func() { s.begin(early) }, nil
 }
