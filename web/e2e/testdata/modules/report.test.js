@@ -41,7 +41,7 @@ test("what is estimated is said to be, and what browsers say is told apart", () 
 test("a screen reader is not told every second, but told the end", () => {
 	const r = open();
 	r.take(campaign);
-	const said = () => text(r, "[role=status]");
+	const said = () => text(r, ".spoken");
 	equal(said(), "Sending: 480 of about 1,000 accepted");
 	for (let n = 481; n < 490; n++) r.take({...campaign, accepted: n});
 	equal(said(), "Sending: 480 of about 1,000 accepted");
