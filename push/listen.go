@@ -6,6 +6,11 @@ import (
 	"time"
 )
 
+// idly is how many times less often a node asks while it sends nothing: whoever
+// claims a range is told of a stop by the store. Most nodes send nothing most of
+// the time, and what they do then is taken from their readers.
+const idly = 4
+
 // How often a node asks the store what others have said.
 const (
 	stopEvery   = 250 * time.Millisecond // whether all sending is stopped
@@ -19,12 +24,16 @@ const (
 func (s *Service) listen(ctx context.Context) {
 	t := time.NewTicker(stopEvery)
 	defer t.Stop()
-	var alarms, attend, keys time.Time
+	var stop, alarms, attend, keys time.Time
 	failing := false
 	for ctx.Err() == nil {
-		now := time.Now()
-		err := s.hearStop(ctx)
-		if now.Sub(alarms) >= alarmsEvery || len(s.guard.news()) > 0 {
+		now, often := time.Now(), s.pages.any()
+		var err error
+		if often || now.Sub(stop) >= idly*stopEvery {
+			stop = now
+			err = s.hearStop(ctx)
+		}
+		if often && now.Sub(alarms) >= alarmsEvery || now.Sub(alarms) >= idly*alarmsEvery || len(s.guard.news()) > 0 {
 			alarms = now
 			err = errors.Join(err, s.exchange(ctx))
 		}

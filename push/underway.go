@@ -137,6 +137,13 @@ func (u *underway) opened(cs []Campaign) {
 	}
 }
 
+// any reports whether this node is sending.
+func (u *underway) any() bool {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	return len(u.pages) > 0
+}
+
 // halt calls back all pages, and those that enter from now on, or lets them go
 // on. It reports whether that is new.
 func (u *underway) halt(stopped bool) (changed bool) {
