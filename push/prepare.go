@@ -15,8 +15,7 @@ import (
 // sent to live readers it does nothing.
 const (
 	prepareBatch = 16
-	lightRest    = 4  // a rest is this fraction of the batch before it …
-	longRest     = 16 // … and this many times as long where the CPU is wanted
+	longRest     = 16 // so many times a batch does a rest take where the CPU is wanted, and else as long as it
 	restockEvery = 10 * time.Minute
 	stockLook    = 250 * time.Millisecond // between looks for something to do
 	entryRest    = 200 * time.Millisecond // after an entry: time to send it to 30,000 readers
@@ -90,7 +89,7 @@ func (b *breath) take(ctx context.Context) {
 	if b.usual == 0 || took < b.usual {
 		b.usual = took
 	}
-	rest := took / lightRest
+	rest := took
 	if took > b.usual*3/2 {
 		rest = min(longRest*took, time.Second)
 	}
