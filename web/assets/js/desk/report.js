@@ -93,6 +93,7 @@ export class Report {
     morph(browsers, browsersOf(c));
     morph(numbers, numbersOf(c));
     morph(services, servicesOf(c));
+    services.parentElement.hidden = c.services.length === 0;
     again.hidden = !(isChief() && failures(c) > 0 && c.state !== "cancelled" && Date.parse(c.deadline) > Date.now());
     earlier.hidden = this.#earlier.length === 0;
     morph(earlier.lastChild, earlierOf(this.#earlier));
