@@ -55,6 +55,22 @@ func readObject(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 	return b, decode(b, &object)
 }
 
+// readReason is the reason that the body gives, "" if there is no body.
+func readReason(w http.ResponseWriter, r *http.Request) (string, error) {
+	if r.ContentLength == 0 {
+		return "", nil
+	}
+	b, err := readBody(w, r)
+	if err != nil {
+		return "", err
+	}
+	var in struct {
+		Reason string `json:"reason"`
+	}
+	err = decode(b, &in)
+	return in.Reason, err
+}
+
 // decode reads b, one JSON value and nothing after it, into v. Unknown fields
 // are refused: a misspelt "alert" must not be dropped in silence.
 func decode(b []byte, v any) error {

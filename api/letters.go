@@ -66,19 +66,11 @@ func byReason(m map[string]int64) map[string]int64 {
 // replay is POST /v1/items/{id}/campaign/replay: dead letters are attempted
 // again. A body is needed only for a reason.
 func (s *server) replay(w http.ResponseWriter, r *http.Request) error {
-	var in struct {
-		Reason string `json:"reason"`
+	reason, err := readReason(w, r)
+	if err != nil {
+		return err
 	}
-	if r.ContentLength != 0 {
-		body, err := readBody(w, r)
-		if err != nil {
-			return err
-		}
-		if err := decode(body, &in); err != nil {
-			return err
-		}
-	}
-	n, err := s.Alerts.Replay(r.Context(), chi.URLParam(r, "id"), in.Reason)
+	n, err := s.Alerts.Replay(r.Context(), chi.URLParam(r, "id"), reason)
 	if err != nil {
 		return err
 	}

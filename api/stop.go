@@ -31,22 +31,14 @@ type unsent struct {
 // stop is POST /v1/stop: no campaign sends until the stop is lifted. A body is
 // not needed: the one who stops is in a hurry.
 func (s *server) stop(w http.ResponseWriter, r *http.Request) error {
-	var in struct {
-		Reason string `json:"reason"`
+	reason, err := readReason(w, r)
+	if err != nil {
+		return err
 	}
-	if r.ContentLength != 0 {
-		body, err := readBody(w, r)
-		if err != nil {
-			return err
-		}
-		if err := decode(body, &in); err != nil {
-			return err
-		}
-	}
-	if len(in.Reason) > 4*news.MaxReason {
+	if len(reason) > 4*news.MaxReason {
 		return invalid(news.Invalid{{Field: "reason", Problem: "is too long", Mend: "say it shorter"}})
 	}
-	if err := s.Alerts.Stop(r.Context(), push.Stop{By: editor(r).ID, Reason: in.Reason, At: time.Now().UTC()}); err != nil {
+	if err := s.Alerts.Stop(r.Context(), push.Stop{By: editor(r).ID, Reason: reason, At: time.Now().UTC()}); err != nil {
 		return err
 	}
 	return s.stopped(w, r)
