@@ -218,7 +218,7 @@ type Keys struct {
 }
 
 // Status does not block. What other nodes have found is in it within a second
-// or two.
+// or two while this one sends, and else within five.
 func (s *Service) Status() Status {
 	return Status{s.guard.standing(), s.net.rates(), s.stock.count(), s.canary.count()}
 }
