@@ -16,7 +16,7 @@ func TestSentinel(t *testing.T) {
 	s := redistest.StartSentinel(t)
 	e := openTest(t, s.URL(1), Options{Replicas: 1})
 	first := mustAppend(t, e, news.Key{}, testDraft("n1"))
-	s.Master.Kill(t)
+	s.Fail(t)
 	e.waits = waits{} // there is no replica any more
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 	defer cancel()

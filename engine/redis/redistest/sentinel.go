@@ -15,7 +15,8 @@ import (
 
 // Sentinel is a master and its replica, and three sentinels that watch them
 // and are asked for a password. The replica becomes the master a second or
-// two after the master has died.
+// two after Fail has killed the master, and never otherwise: a disk that keeps
+// a server for a second would be enough.
 type Sentinel struct {
 	Master, Replica *Server
 	ports           []int // the sentinels'
@@ -49,18 +50,47 @@ func (s *Sentinel) watch(t testing.TB, master int) int {
 	home, port := newHome(t), FreePort(t)
 	conf := filepath.Join(home, "sentinel.conf") // which it writes to
 	if err := os.WriteFile(conf, fmt.Appendf(nil, "port %d\nbind 127.0.0.1\ndir %q\nrequirepass %q\nsentinel sentinel-pass %q\n"+
-		"sentinel monitor news 127.0.0.1 %d 2\nsentinel down-after-milliseconds news 1000\nsentinel failover-timeout news 3000\n",
-		port, home, sentinelPassword, sentinelPassword, master), 0o600); err != nil {
+		"sentinel monitor news 127.0.0.1 %d 2\nsentinel down-after-milliseconds news %d\nsentinel failover-timeout news 3000\n",
+		port, home, sentinelPassword, sentinelPassword, master, calm.Milliseconds()), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	startServer(t, &Server{home: home, args: []string{conf, "--sentinel"}, port: port})
+	w := startServer(t, &Server{home: home, args: []string{conf, "--sentinel"}, port: port})
+	t.Cleanup(func() {
+		if t.Failed() {
+			w.Kill(t)
+			t.Logf("the sentinel on port %d said:\n%s", port, w.out.String())
+		}
+	})
 	return port
+}
+
+// A server is given up when it has not answered for alert while the master
+// is to fail, and for calm at other times.
+const (
+	alert = time.Second
+	calm  = time.Minute
+)
+
+// giveUp has the sentinels give up who has not answered for so long.
+func (s *Sentinel) giveUp(t testing.TB, after time.Duration) {
+	t.Helper()
+	for _, port := range s.ports {
+		c := sentinelClient(port)
+		if err := c.Do(context.Background(), "SENTINEL", "SET", "news", "down-after-milliseconds", after.Milliseconds()).Err(); err != nil {
+			t.Fatal(err)
+		}
+		_ = c.Close()
+	}
+}
+
+func sentinelClient(port int) *redis.Client {
+	return redis.NewClient(&redis.Options{Addr: fmt.Sprint("127.0.0.1:", port), Password: sentinelPassword})
 }
 
 // know returns when the sentinel on port knows all there is.
 func (s *Sentinel) know(t testing.TB, port int) {
 	t.Helper()
-	c := redis.NewClient(&redis.Options{Addr: fmt.Sprint("127.0.0.1:", port), Password: sentinelPassword})
+	c := sentinelClient(port)
 	defer func() { _ = c.Close() }()
 	for deadline := time.Now().Add(patience); ; {
 		info, err := c.Info(context.Background(), "sentinel").Result()
@@ -87,9 +117,12 @@ func (s *Sentinel) Part(t testing.TB) {
 	s.Master.Say(t, "CLIENT", "KILL", "TYPE", "replica")
 }
 
-// Fail kills the master, and returns when the replica has its place.
+// Fail kills the master, and returns when the replica has its place and the
+// sentinels are calm again.
 func (s *Sentinel) Fail(t testing.TB) {
 	t.Helper()
+	s.giveUp(t, alert)
+	defer s.giveUp(t, calm)
 	s.Master.Kill(t)
 	c := s.Replica.Client(t)
 	for deadline := time.Now().Add(patience); ; {
