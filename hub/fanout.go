@@ -107,6 +107,7 @@ func (s *shard) deliver(run []*message) {
 	s.at = run[len(run)-1].seq
 	for i, g := range s.asked {
 		g.deliver(s.at, &sent)
+		g.spoken = s.beats
 		s.asked[i] = nil
 	}
 	s.asked = s.asked[:0]

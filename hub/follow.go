@@ -73,7 +73,7 @@ func (h *Hub) restart(ctx context.Context, s news.Snapshot) error {
 }
 
 // beat tells the readers of one phase after another that we are there, and how
-// far they are.
+// far they are, if they have not heard it by an entry (see shard.beat).
 func (h *Hub) beat(ctx context.Context) error {
 	tick := time.NewTicker(max(h.o.Beat/phases, time.Millisecond))
 	defer tick.Stop()

@@ -11,7 +11,7 @@ const (
 	// phases is into how many parts a shard's readers are divided for what
 	// need not reach all at once: a beat to ten thousand readers would keep an
 	// entry that comes just then waiting.
-	phases = 32
+	phases = 64
 	// maxLine is the most messages in line at a shard.
 	maxLine = 256
 	// maxBatch is about how many bytes of messages in line become one write.
@@ -41,6 +41,7 @@ type shard struct {
 	byTopic    map[string][]*group // of those who name it
 	asked      []*group            // those who want something of the run in hand
 	phase      [phases][]*reader   // all readers
+	beats      uint64              // how many beats came in line so far
 	desks      []*reader           // of these, the desks
 	turn       int                 // the phase of the next newcomer
 	leaving    *message            // the drain, once there is one: newcomers are told too
@@ -54,6 +55,7 @@ type group struct {
 	readers []*reader
 	using   [forms]int // how many of each form
 	wants   []*message // of the run in hand
+	spoken  uint64     // shard.beats when it was last sent entries
 }
 
 func newShard(h *Hub) *shard {
@@ -202,10 +204,8 @@ func (s *shard) announce(m *message) {
 	whom := s.phase[:]
 	switch m.kind {
 	case beat:
-		whom = s.phase[m.phase : m.phase+1]
-		if m.phase == 0 && s.leavers.Load() > 0 {
-			s.sweep()
-		}
+		s.beat(m, &sent)
+		whom = nil
 	case dismiss:
 		if s.closed = m.phase == phases; !s.closed {
 			whom = s.phase[m.phase : m.phase+1]
@@ -234,11 +234,51 @@ func (s *shard) announce(m *message) {
 			case r.at > m.from: // has it, or came later
 			default:
 				sent.push(r, m.encoded[r.form])
-				r.at = max(r.at, m.seq) // a drain has no number
 			}
 		}
 	}
 	s.hub.tally.deliver(sent)
+}
+
+// beat sends m to those who would otherwise not hear from us for as long as
+// all phases take. A phase has two turns in that time. Who was sent entries
+// since the turn before does without: in the first turn because there will be
+// the second, in the second unless the first was done without.
+func (s *shard) beat(m *message, sent *delivered) {
+	if m.phase == 0 && s.leavers.Load() > 0 {
+		s.sweep()
+	}
+	s.beats++
+	for _, r := range s.phase[m.phase] {
+		if s.silence(r) > phases/2 {
+			sent.beat(r, m)
+		}
+	}
+	for _, r := range s.phase[(m.phase+phases/2)%phases] {
+		if n := s.silence(r); n > phases/2 && n <= phases {
+			sent.beat(r, m)
+		}
+	}
+}
+
+// silence is how many beats ago, this one included, r's group was sent
+// entries; 0 if it has no group any more, having ended.
+func (s *shard) silence(r *reader) uint64 {
+	g := s.everything
+	if len(r.crowd.topics) > 0 {
+		if g = s.groups[r.crowd]; g == nil {
+			return 0
+		}
+	}
+	return s.beats - g.spoken
+}
+
+func (d *delivered) beat(r *reader, m *message) {
+	if r.at > m.from {
+		return // it knows more than the beat
+	}
+	d.push(r, m.encoded[r.form])
+	r.at = m.seq
 }
 
 // resetAll sends all readers that are not further than from the front they

@@ -3,6 +3,7 @@ package hub
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -128,6 +129,58 @@ func TestAnnounced(t *testing.T) {
 	s.send([]*message{<-s.line})
 	if !strings.HasSuffix(before.messages(), "8 9") {
 		t.Errorf("after a beat: %q", before.messages())
+	}
+}
+
+// TestBeats: whatever comes in between, no reader is without a word for longer
+// than all phases take, nobody is sent beats who is sent entries, and who wants
+// none of these is sent one in each round.
+func TestBeats(t *testing.T) {
+	const rounds = 20
+	for _, c := range []struct {
+		every int // how many beats between two entries
+		beats int // one reader is sent, at most
+	}{{1, 0}, {7, 0}, {32, 0}, {33, 2}, {50, 15}, {64, 20}, {65, 20}, {100, 20}, {2 * rounds * phases, 20}} {
+		h, s := newStage(t, newstest.New(), 8)
+		var all [phases]*written
+		var others [phases]int // beats to those who want nothing of what comes
+		var idle [phases]*written
+		for i := range all {
+			all[i] = seated(h, s, 4)
+		}
+		for i := range idle {
+			idle[i] = seated(h, s, 4, "nothing")
+		}
+		var heard, beats [phases]int
+		for n := 1; n <= rounds*phases; n++ {
+			if n%c.every == 0 {
+				publishOne(t, h, uint64(3+n/c.every))
+				s.send([]*message{<-s.line})
+				for i := range heard {
+					heard[i] = n - 1 // or soon after
+				}
+			}
+			s.announce(&message{kind: beat, phase: n % phases, from: h.seq, seq: h.seq, encoded: encoded{lines: []byte("beat\n")}})
+			for i, w := range all {
+				if strings.HasSuffix(string(w.b), "beat\n") {
+					heard[i], beats[i] = n, beats[i]+1
+				}
+				w.b = nil
+				if n-heard[i] > phases {
+					t.Fatalf("an entry every %d beats: reader %d has heard nothing for %d beats", c.every, i, n-heard[i])
+				}
+			}
+			for i, w := range idle {
+				others[i] += strings.Count(string(w.b), "beat\n")
+				w.b = nil
+			}
+		}
+		if low, high := slices.Min(others[:]), slices.Max(others[:]); low < rounds || high > rounds+1 {
+			t.Errorf("an entry every %d beats: who is sent none gets %d to %d beats in %d rounds", c.every, low, high, rounds)
+		}
+		if got := slices.Max(beats[:]); got != c.beats {
+			t.Errorf("an entry every %d beats: a reader was sent %d beats, want %d", c.every, got, c.beats)
+		}
 	}
 }
 
