@@ -30,6 +30,7 @@ vuln: ## Look for known vulnerabilities in what we depend on
 
 bench: deps ## Print the figures of hot paths and engines, with ratios
 	$(GO) test -run '^$$' -bench . -benchtime 2s ./hub/... ./push/... ./engine/... ./cmd/...
+	$(GO) run ./cmd/field
 	$(GO) run ./cmd/crier bench alerts --subscriptions 100000
 
 chaos: deps ## Kill nodes, Redis and connections for some minutes, and print who missed what

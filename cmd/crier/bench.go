@@ -19,7 +19,7 @@ type benchCmd struct {
 
 type benchLiveCmd struct {
 	URL      []string      `name:"url" help:"Address of the service; of several nodes, which share one Redis, each: readers go to them in turn." default:"http://127.0.0.1:8080" placeholder:"URL"`
-	Host     string        `help:"Repeat the URL's host here if it is not this machine: nobody else's service is loaded by mistake." placeholder:"HOST"`
+	Host     []string      `help:"Repeat the URL's host here if it is not this machine, each where there are several: nobody else's service is loaded by mistake." placeholder:"HOST"`
 	Key      string        `help:"Editor key; better set in the environment." required:"" placeholder:"KEY"`
 	Readers  int           `help:"Readers." default:"1000" placeholder:"N"`
 	Rate     float64       `help:"Exercises posted a second." default:"5" placeholder:"N"`
@@ -40,7 +40,7 @@ func (c *benchLiveCmd) Run(ctx context.Context, s streams) error {
 		return err
 	}
 	r, err := load.Live(ctx, load.Options{
-		URLs: c.URL, Host: c.Host, Key: c.Key, Readers: c.Readers, Rate: c.Rate, Bytes: c.Bytes, Duration: c.Duration,
+		URLs: c.URL, Hosts: c.Host, Key: c.Key, Readers: c.Readers, Rate: c.Rate, Bytes: c.Bytes, Duration: c.Duration,
 		Ramp: c.Ramp, Churn: c.Churn, Storm: c.Storm, Stalled: c.Stalled, Settle: c.Settle, Progress: s.err,
 		CrowdProgram: []string{program, "bench", "crowd"}, Nice: c.Nice,
 	})

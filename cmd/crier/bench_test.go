@@ -2,6 +2,8 @@ package main
 
 import (
 	"encoding/json"
+	"net/http"
+	"net/http/httptest"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -47,6 +49,8 @@ func TestBenchLive(t *testing.T) {
 	if code != 0 || !strings.Contains(stdout, "0 missing, 0 repeated") || !strings.Contains(stdout, "█") {
 		t.Errorf("for people: %d %s %s", code, stdout, said)
 	}
+	elsewhere := httptest.NewServer(http.RedirectHandler(url+"/v1/live", http.StatusTemporaryRedirect))
+	defer elsewhere.Close()
 	for _, c := range []struct {
 		args []string
 		says string
@@ -57,6 +61,8 @@ func TestBenchLive(t *testing.T) {
 		{[]string{"--url", url, "--url", "https://news.example"}, "--host news.example"},
 		{[]string{"--url", "https://news.example"}, "--host news.example"},
 		{[]string{"--url", "https://news.example", "--host", "other.example"}, "--host news.example"},
+		{[]string{"--url", "https://a.news.example", "--url", "https://b.news.example", "--host", "a.news.example"}, "--host b.news.example"},
+		{[]string{"--url", elsewhere.URL, "--readers", "1"}, "could not join"},
 		{[]string{"--url", "ws://127.0.0.1"}, "scheme and host"},
 		{[]string{"--url", url, "--rate", "501"}, "500 items a second"},
 		{[]string{"--url", url, "--readers", "0"}, "at least one reader"},

@@ -44,9 +44,9 @@ var homes = []struct{ library, home, why string }{
 // peers are packages that only tests and benchmarks import.
 var peers = []string{"crier/news/newstest", "crier/engine/enginetest", "crier/engine/redis/redistest", "crier/push/pushtest", "crier/web/browsertest", "crier/web/e2e"}
 
-// clients are load generators: they see a service from outside, with client
-// libraries of their own.
-var clients = []string{"crier/cmd/crier/load"}
+// clients are load generators and what they compare with: they see a service
+// from outside, with client libraries of their own.
+var clients = []string{"crier/cmd/crier/load", "crier/cmd/field"}
 
 func within(pkg, folder string) bool { return pkg == folder || strings.HasPrefix(pkg, folder+"/") }
 

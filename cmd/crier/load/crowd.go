@@ -18,7 +18,7 @@ import (
 // muster is the first line: what a crowd is.
 type muster struct {
 	URLs    []string
-	Host    string
+	Hosts   []string
 	Name    string // of the run
 	First   int    // the number of its first reader
 	Readers int
@@ -63,7 +63,7 @@ func Crowd(ctx context.Context, in io.Reader, out io.Writer) error {
 	if err := lines.Decode(&m); err != nil {
 		return fmt.Errorf("crowd: %w", err)
 	}
-	nodes, err := nodes(m.URLs, m.Host)
+	nodes, err := nodes(m.URLs, m.Hosts)
 	if err != nil {
 		return err
 	}

@@ -52,7 +52,7 @@ func (r *run) startCrowds(ctx context.Context) (_ *crowds, err error) {
 	}
 	began, left, first := time.Now(), r.o.Storm, r.o.Readers-r.o.Storm
 	for i, p := range c.all {
-		m := muster{URLs: r.o.URLs, Host: r.o.Host, Name: r.name, First: first, Readers: left / (n - i), Items: len(r.items), AtOnce: atOnce / n}
+		m := muster{URLs: r.o.URLs, Hosts: r.o.Hosts, Name: r.name, First: first, Readers: left / (n - i), Items: len(r.items), AtOnce: atOnce / n}
 		first, left = first+m.Readers, left-m.Readers
 		if err := json.NewEncoder(p.in).Encode(m); err != nil {
 			return nil, errors.Join(fmt.Errorf("a crowd: %w", err), c.end())

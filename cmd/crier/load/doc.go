@@ -5,11 +5,10 @@
 //
 // A run is one measurement. Its readers join by WebSocket over the ramp, and
 // its poster posts exercises (drills), which no live reader sees, at a rate.
-// The latency of a delivery is from the moment the poster begins to send an
-// item, which its headline tells, until a reader has its message. An item is
-// out when its last reader has it. In a storm many connections break in the
-// middle of the run and their readers come back at once; the others have
-// stayed. Before the run the same readers have joined just as fast, which is
+// The latency of a delivery is from the moment that an item was due, which its
+// headline tells, until a reader has its message. An item is out when its last
+// reader has it. In a storm many connections break in the middle of the run and
+// their readers come back at once; the others have stayed. Before the run the same readers have joined just as fast, which is
 // what it is compared with. A crowd is the part of those readers that one
 // process of its own has. A stalled reader has joined and reads nothing.
 //
@@ -22,8 +21,8 @@
 //
 // # Rules
 //
-// A run loads only what it is told to by name: loopback, or the host that
-// Options.Host repeats. Every delivery is accounted for: readers know which
+// A run loads only what it is told to by name: loopback, or the hosts that
+// Options.Hosts repeats. It follows no redirects. Every delivery is accounted for: readers know which
 // items they are to get, those that came back by cursor too, and what is
 // missing or came twice is counted. What the load generator itself could not
 // keep up with is part of the latency, and is told apart where the kernel says

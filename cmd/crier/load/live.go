@@ -6,8 +6,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/http"
 	"net/netip"
 	"net/url"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -17,7 +19,7 @@ import (
 // Options are what a run does.
 type Options struct {
 	URLs     []string      // of the service's nodes: scheme and host; readers go to them in turn, posts to the first
-	Host     string        // must repeat the host of those that are not loopback
+	Hosts    []string      // must repeat the hosts of those that are not loopback
 	Key      string        // an editor's
 	Readers  int           // at least 1
 	Rate     float64       // items a second, above 0, at most 500
@@ -43,7 +45,7 @@ type Options struct {
 const maxRate = 500
 
 func (o Options) check() ([]*url.URL, error) {
-	nodes, err := nodes(o.URLs, o.Host)
+	nodes, err := nodes(o.URLs, o.Hosts)
 	switch {
 	case err != nil:
 		return nil, err
@@ -68,13 +70,13 @@ func (o Options) check() ([]*url.URL, error) {
 }
 
 // nodes are the addresses that may be loaded.
-func nodes(urls []string, host string) (out []*url.URL, err error) {
+func nodes(urls, hosts []string) (out []*url.URL, err error) {
 	for _, text := range urls {
 		u, err := url.Parse(text)
 		if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || strings.Trim(u.Path, "/") != "" {
 			return nil, fmt.Errorf("%q is not the address of a service: give scheme and host, such as http://127.0.0.1:8080", text)
 		}
-		if !loopback(u.Hostname()) && host != u.Hostname() {
+		if !loopback(u.Hostname()) && !slices.Contains(hosts, u.Hostname()) {
 			return nil, fmt.Errorf("%s is not this machine: to put load on it, repeat its name with --host %s", u.Hostname(), u.Hostname())
 		}
 		out = append(out, u)
@@ -84,6 +86,9 @@ func nodes(urls []string, host string) (out []*url.URL, err error) {
 	}
 	return out, nil
 }
+
+// stayHere follows no redirects: it would load a host that nobody has named.
+func stayHere(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 
 func loopback(host string) bool {
 	if host == "localhost" {

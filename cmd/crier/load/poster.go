@@ -18,14 +18,14 @@ import (
 // One that was begun is seen through: it is repeated, with its key, until the
 // service says what became of it.
 func (r *run) post(ctx context.Context, others *crowds) (posted int, err error) {
-	client := &http.Client{Timeout: 30 * time.Second}
+	client := &http.Client{Timeout: 30 * time.Second, CheckRedirect: stayHere}
 	began := time.Now()
 	for n := 0; n < len(r.items); n++ {
 		due := began.Add(time.Duration(float64(n) / r.o.Rate * float64(time.Second)))
 		if !sleepUntil(ctx, due) {
 			return n, nil
 		}
-		if err := r.postOne(context.WithoutCancel(ctx), client, n); err != nil {
+		if err := r.postOne(context.WithoutCancel(ctx), client, n, due); err != nil {
 			return n, err
 		}
 		r.acknowledged.Store(int32(n + 1))
@@ -36,16 +36,17 @@ func (r *run) post(ctx context.Context, others *crowds) (posted int, err error) 
 	return len(r.items), nil
 }
 
-// headline is how that of an item begins; the nanosecond in which its sending
-// began follows.
+// headline is how that of an item begins; the nanosecond in which it was due
+// follows. A service that keeps the poster waiting is not spared the items that
+// were due meanwhile.
 const headline = "Exercise of "
 
 // attempts is how often an item is tried.
 const attempts = 10
 
-func (r *run) postOne(ctx context.Context, client *http.Client, n int) error {
+func (r *run) postOne(ctx context.Context, client *http.Client, n int, due time.Time) error {
 	body, err := json.Marshal(news.Post{
-		Headline: headline + strconv.FormatInt(time.Now().UnixNano(), 10), Summary: strings.Repeat("x", r.o.Bytes), Story: r.name + strconv.Itoa(n), Drill: true,
+		Headline: headline + strconv.FormatInt(due.UnixNano(), 10), Summary: strings.Repeat("x", r.o.Bytes), Story: r.name + strconv.Itoa(n), Drill: true,
 	})
 	if err != nil {
 		return err

@@ -44,7 +44,7 @@ const dialTime = 20 * time.Second
 
 func (r *run) newReader(n int) *reader {
 	m := &reader{run: r, node: r.nodes[n%len(r.nodes)], ended: make(chan struct{})}
-	m.dialer = &http.Client{Transport: &http.Transport{DisableKeepAlives: true, DialContext: m.connect}}
+	m.dialer = &http.Client{Transport: &http.Transport{DisableKeepAlives: true, DialContext: m.connect}, CheckRedirect: stayHere}
 	return m
 }
 
