@@ -39,7 +39,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	fs.Float64Var(&o.Rate, "rate", 2, "of these, how many a second")
 	fs.DurationVar(&o.Idle, "idle", 2*time.Second, "how long readers are idle before memory is looked at")
 	fs.DurationVar(&o.Full, "full", 4*time.Second, "how long to post flat out; 0 leaves that out")
-	fs.IntVar(&o.Window, "window", 16, "how many items are on their way then")
+	fs.IntVar(&o.Window, "window", 4, "how many items are on their way then")
 	fs.IntVar(&o.Bytes, "bytes", 100, "bytes of an item's summary")
 	fs.StringVar(&o.Crier, "crier", "", "the program of Crier; built from here if empty")
 	rounds := fs.Int("rounds", 5, "rounds of each server")

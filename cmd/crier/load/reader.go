@@ -7,15 +7,12 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net"
-	"net/http"
 	"net/netip"
 	"net/url"
 	"strconv"
 	"sync"
 	"sync/atomic"
 	"time"
-
-	"github.com/coder/websocket"
 )
 
 // reader is one of a run. It stays until the run ends, and resumes by its
@@ -23,15 +20,13 @@ import (
 type reader struct {
 	run    *run
 	node   *url.URL
-	dialer *http.Client
 	storms bool         // its connection breaks in the storm
 	stalls bool         // it reads nothing
 	next   atomic.Int32 // the item that it is to get next
 	ended  chan struct{}
 
-	mu   sync.Mutex
-	conn *websocket.Conn
-	tcp  *stamped
+	mu  sync.Mutex
+	tcp *stamped // changed by the reader's goroutine alone, with mu held
 
 	cursor string
 	owed   int32 // items acknowledged before it began to come back
@@ -43,9 +38,7 @@ type reader struct {
 const dialTime = 20 * time.Second
 
 func (r *run) newReader(n int) *reader {
-	m := &reader{run: r, node: r.nodes[n%len(r.nodes)], ended: make(chan struct{})}
-	m.dialer = &http.Client{Transport: &http.Transport{DisableKeepAlives: true, DialContext: m.connect}, CheckRedirect: stayHere}
-	return m
+	return &reader{run: r, node: r.nodes[n%len(r.nodes)], ended: make(chan struct{})}
 }
 
 func (m *reader) connect(ctx context.Context, network, addr string) (net.Conn, error) {
@@ -54,17 +47,21 @@ func (m *reader) connect(ctx context.Context, network, addr string) (net.Conn, e
 		comeFrom(dial, m.run.source())
 	}
 	c, err := dial.DialContext(ctx, network, addr)
-	t, ok := c.(*net.TCPConn)
-	if err != nil || !ok {
-		return c, err
+	if err != nil {
+		return nil, err
 	}
+	t := c.(*net.TCPConn) // network is tcp
 	if m.stalls {
 		_ = t.SetReadBuffer(4 << 10) // so that the service soon feels it; the system may give more
 	}
-	if m.tcp, err = stamp(t); err != nil {
+	tcp, err := stamp(t)
+	if err != nil {
 		return nil, fmt.Errorf("connect: %w", errors.Join(err, t.Close()))
 	}
-	return m.tcp, nil
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.tcp = tcp
+	return tcp, nil
 }
 
 func (m *reader) loopback() bool {
@@ -88,22 +85,18 @@ func (m *reader) start(ctx context.Context) error {
 	return nil
 }
 
-func (m *reader) dial(ctx context.Context) (*websocket.Conn, error) {
+func (m *reader) dial(ctx context.Context) (*socket, error) {
 	ctx, cancel := context.WithTimeout(ctx, dialTime)
 	defer cancel()
 	u := *m.node
 	u.Path, u.RawQuery = "/v1/live", url.Values{"topics": {"drill"}, "cursor": {m.cursor}}.Encode()
 	began := time.Now()
-	c, _, err := websocket.Dial(ctx, u.String(), &websocket.DialOptions{HTTPClient: m.dialer}) //nolint:bodyclose // coder/websocket does
+	c, err := shake(ctx, &u, m.connect)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", u.Host, err)
 	}
 	m.run.handshakes.Add(time.Since(began))
 	m.run.joined.Add(1)
-	c.SetReadLimit(-1) // a reset may be long
-	m.mu.Lock()
-	m.conn = c
-	m.mu.Unlock()
 	return c, nil
 }
 
@@ -111,20 +104,20 @@ func (m *reader) dial(ctx context.Context) (*websocket.Conn, error) {
 func (m *reader) cut() {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if m.conn != nil {
-		_ = m.conn.CloseNow()
+	if m.tcp != nil {
+		_ = m.tcp.Close() // whatever is above it
 	}
 }
 
 // stay reads, and comes back whenever the connection ends.
-func (m *reader) stay(ctx context.Context, c *websocket.Conn) {
+func (m *reader) stay(ctx context.Context, c *socket) {
 	defer close(m.ended)
 	stop := context.AfterFunc(ctx, m.cut)
 	defer stop()
 	for {
 		err := m.read(ctx, c)
 		m.run.joined.Add(-1)
-		_ = c.CloseNow() // it is broken
+		_ = c.Close() // it is broken
 		if ctx.Err() != nil {
 			return
 		}
@@ -144,7 +137,7 @@ func (m *reader) stay(ctx context.Context, c *websocket.Conn) {
 
 // again connects until it succeeds: at once if the reader storms, and else, or
 // if it is refused, after a random time. It returns nil if ctx ends before.
-func (m *reader) again(ctx context.Context) *websocket.Conn {
+func (m *reader) again(ctx context.Context) *socket {
 	slots := m.run.storm.slots
 	for wait := !m.storms; ; wait = true {
 		if wait && !sleepUntil(ctx, time.Now().Add(rand.N(500*time.Millisecond))) { //nolint:gosec // to spread readers, not to be secret
@@ -173,23 +166,18 @@ func (m *reader) settled(now time.Time) {
 	}
 }
 
-func (m *reader) read(ctx context.Context, c *websocket.Conn) error {
+func (m *reader) read(ctx context.Context, c *socket) error {
 	if m.stalls {
 		<-ctx.Done()
 		return ctx.Err()
 	}
-	var b bytes.Buffer
 	for {
-		_, in, err := c.Reader(ctx)
+		msg, err := c.next()
 		if err != nil {
 			return err
 		}
-		b.Reset()
-		if _, err := b.ReadFrom(in); err != nil {
-			return err
-		}
 		now := time.Now()
-		m.take(b.Bytes(), m.tcp.arrived(now), now)
+		m.take(msg, m.tcp.arrived(now), now)
 	}
 }
 
