@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"net"
 	"net/netip"
 	"strconv"
 	"sync"
@@ -32,8 +33,9 @@ type crowd struct {
 
 type member struct {
 	fd   int
-	next int    // the item that it is to get next
-	part []byte // of a message, the rest of which has yet to come
+	over net.Conn // in its place, where it reads over TLS
+	next int      // the item that it is to get next
+	part []byte   // of a message, the rest of which has yet to come
 }
 
 // sent is an item on its way.
@@ -54,8 +56,8 @@ const (
 
 const upgrade = "GET /v1/live HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
 
-// newCrowd has n members join the peer at addr.
-func newCrowd(addr netip.AddrPort, n int, dials *atomic.Uint32) (*crowd, error) {
+// newCrowd has n members join the peer at addr, over TLS if that is so.
+func newCrowd(addr netip.AddrPort, n int, overTLS bool, dials *atomic.Uint32) (*crowd, error) {
 	ep, err := unix.EpollCreate1(unix.EPOLL_CLOEXEC)
 	if err != nil {
 		return nil, fmt.Errorf("epoll_create1: %w", err)
@@ -70,7 +72,11 @@ func newCrowd(addr netip.AddrPort, n int, dials *atomic.Uint32) (*crowd, error) 
 	for range atOnce {
 		all.Go(func() {
 			for i := int(next.Add(1)) - 1; i < n; i = int(next.Add(1)) - 1 {
-				if err := c.join(i, addr); err != nil {
+				join := c.join
+				if overTLS {
+					join = c.secure
+				}
+				if err := join(i, addr); err != nil {
 					failed <- err
 					return
 				}
@@ -87,9 +93,12 @@ func newCrowd(addr netip.AddrPort, n int, dials *atomic.Uint32) (*crowd, error) 
 	return c, nil
 }
 
-// join makes member i. One loopback address has ports for some 28,000
-// connections, and those that were closed are not free for a minute: there are
-// 250 addresses, and they take turns.
+// source is where the next connection comes from. One loopback address has ports
+// for some 28,000, and those of connections that were closed are not free for a
+// minute: there are 250 addresses, and they take turns.
+func (c *crowd) source() net.IP { return net.IPv4(127, 0, 0, byte(2+c.dials.Add(1)%250)) }
+
+// join makes member i.
 func (c *crowd) join(i int, addr netip.AddrPort) error {
 	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
@@ -97,7 +106,7 @@ func (c *crowd) join(i int, addr netip.AddrPort) error {
 	}
 	m := &c.members[i]
 	m.fd = fd
-	from := &unix.SockaddrInet4{Addr: [4]byte{127, 0, 0, byte(2 + c.dials.Add(1)%250)}}
+	from := &unix.SockaddrInet4{Addr: [4]byte(c.source().To4())}
 	wait := unix.NsecToTimeval(readTime.Nanoseconds())
 	err = errors.Join(
 		unix.SetsockoptInt(fd, unix.SOL_IP, unix.IP_BIND_ADDRESS_NO_PORT, 1),
@@ -112,25 +121,15 @@ func (c *crowd) join(i int, addr netip.AddrPort) error {
 	if err != nil {
 		return fmt.Errorf("connect: %w", err)
 	}
-	var buf [4096]byte
-	for n := 0; ; {
-		k, err := unix.Read(fd, buf[n:])
-		if err == unix.EINTR { // a read with a time limit is not begun again by itself
-			continue
+	m.part, err = answered(func(b []byte) (int, error) {
+		for {
+			if n, err := unix.Read(fd, b); err != unix.EINTR { // a read with a time limit is not begun again by itself
+				return n, err
+			}
 		}
-		if err != nil || k == 0 {
-			return fmt.Errorf("handshake: %q, %w", buf[:n], err)
-		}
-		n += k
-		head, rest, whole := bytes.Cut(buf[:n], []byte("\r\n\r\n"))
-		if !whole {
-			continue
-		}
-		if !bytes.HasPrefix(head, []byte("HTTP/1.1 101 ")) {
-			return fmt.Errorf("handshake: %q", head)
-		}
-		m.part = bytes.Clone(rest)
-		break
+	})
+	if err != nil {
+		return err
 	}
 	if err := unix.SetNonblock(fd, true); err != nil {
 		return fmt.Errorf("handshake: %w", err)
@@ -138,14 +137,47 @@ func (c *crowd) join(i int, addr netip.AddrPort) error {
 	return nil
 }
 
+// answered reads the answer to a handshake and returns what has come behind it:
+// hello begins there, and who has that gets what is posted then.
+func answered(read func([]byte) (int, error)) (rest []byte, err error) {
+	var buf [4096]byte
+	for n := 0; ; {
+		k, err := read(buf[n:])
+		if err != nil || k == 0 {
+			return nil, fmt.Errorf("handshake: %q, %w", buf[:n], err)
+		}
+		n += k
+		head, rest, whole := bytes.Cut(buf[:n], []byte("\r\n\r\n"))
+		if whole && !bytes.HasPrefix(head, []byte("HTTP/1.1 101 ")) {
+			return nil, fmt.Errorf("handshake: %q", head)
+		}
+		if whole && len(rest) > 0 {
+			return bytes.Clone(rest), nil
+		}
+	}
+}
+
 // watch reads what comes, until an error or until the crowd is closed.
 func (c *crowd) watch() error {
-	for i, m := range c.members {
+	for i := range c.members {
+		m := &c.members[i]
+		if m.over != nil {
+			go func() {
+				err := c.listen(m)
+				select {
+				case c.ended <- err:
+				default: // another has ended before
+				}
+			}()
+			continue
+		}
 		if err := unix.EpollCtl(c.ep, unix.EPOLL_CTL_ADD, m.fd, &unix.EpollEvent{Events: unix.EPOLLIN, Fd: int32(i)}); err != nil {
 			return fmt.Errorf("epoll_ctl: %w", err)
 		}
 	}
-	go func() { c.ended <- c.read() }()
+	if c.members[0].over == nil {
+		go func() { c.ended <- c.read() }()
+	}
 	return nil
 }
 
@@ -260,6 +292,9 @@ func (c *crowd) close() {
 	for _, m := range c.members {
 		if m.fd >= 0 {
 			_ = unix.Close(m.fd)
+		}
+		if m.over != nil {
+			_ = m.over.Close()
 		}
 	}
 	_ = unix.Close(c.ep)

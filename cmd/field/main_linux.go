@@ -28,7 +28,7 @@ func main() {
 }
 
 // all are the peers, the one that others are compared with first.
-var all = []string{"floor", "crier", "usual"}
+var all = []string{"floor", "crier", "crier-tls", "usual"}
 
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	var o options
@@ -120,10 +120,10 @@ func table(w io.Writer, o options, rounds int, peers []string, found map[string]
 	fmt.Fprintf(w, "%d readers, medians of %d rounds by turns, and how many times those of %s they are\n\n", o.Readers, rounds, peers[0])
 	line := fmt.Sprintf("%-31s", "")
 	for _, name := range peers {
-		line += fmt.Sprintf("%10s", name)
+		line += fmt.Sprintf("%11s", name)
 	}
 	for _, name := range peers[1:] {
-		line += fmt.Sprintf("%10s", "× "+name)
+		line += fmt.Sprintf("%13s", "× "+name)
 	}
 	fmt.Fprintln(w, line)
 	for _, r := range rows {
@@ -131,11 +131,11 @@ func table(w io.Writer, o options, rounds int, peers []string, found map[string]
 		var medians []float64
 		for _, name := range peers {
 			medians = append(medians, median(found[name], r.of))
-			line += fmt.Sprintf("%10.*f", r.digits, medians[len(medians)-1])
+			line += fmt.Sprintf("%11.*f", r.digits, medians[len(medians)-1])
 		}
 		for _, m := range medians[1:] {
 			if medians[0] > 0 {
-				line += fmt.Sprintf("%10.2f", m/medians[0])
+				line += fmt.Sprintf("%13.2f", m/medians[0])
 			}
 		}
 		if _, err := fmt.Fprintln(w, line); err != nil {

@@ -21,6 +21,9 @@ import (
 	"crier/news"
 )
 
+// hello is the first message to each reader, as Crier has one.
+const hello = `{"type":"hello","cursor":"","beat_ms":25000}`
+
 // broadcaster is a peer's way to its readers.
 type broadcaster interface {
 	// join makes a reader of a request for a WebSocket.
@@ -118,15 +121,15 @@ func (f *floor) join(w http.ResponseWriter, r *http.Request) {
 	if err != nil || fd < 0 {
 		return
 	}
+	f.mu.Lock() // who has hello is in the list
+	defer f.mu.Unlock()
 	sum := sha1.Sum([]byte(r.Header.Get("Sec-WebSocket-Key") + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11")) //nolint:gosec // as above
-	_, err = fmt.Fprintf(c, "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: %s\r\n\r\n",
-		base64.StdEncoding.EncodeToString(sum[:]))
+	_, err = fmt.Fprintf(c, "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: %s\r\n\r\n\x81%c%s",
+		base64.StdEncoding.EncodeToString(sum[:]), len(hello), hello)
 	if err != nil {
 		_ = unix.Close(fd)
 		return
 	}
-	f.mu.Lock()
-	defer f.mu.Unlock()
 	i := 0
 	if len(f.readers[1]) < len(f.readers[0]) {
 		i = 1
@@ -181,6 +184,9 @@ func (u *usual) join(w http.ResponseWriter, r *http.Request) {
 		defer u.mu.Unlock()
 		delete(u.readers, m)
 	}()
+	if c.Write(ctx, websocket.MessageText, []byte(hello)) != nil {
+		return
+	}
 	for {
 		select {
 		case <-ctx.Done():

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/rand"
+	"crypto/tls"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -55,6 +56,7 @@ type figures struct {
 type peer struct {
 	addr netip.AddrPort
 	cmd  *exec.Cmd
+	over string // the scheme: http, or https
 	key  string
 	said bytes.Buffer
 }
@@ -65,12 +67,21 @@ func start(ctx context.Context, name string, o options, dir string) (_ *peer, er
 	if err != nil {
 		return nil, fmt.Errorf("find a port: %w", err)
 	}
-	p := &peer{addr: netip.MustParseAddrPort(addr), key: rand.Text()}
-	if name == "crier" {
+	p := &peer{addr: netip.MustParseAddrPort(addr), over: "http", key: rand.Text()}
+	switch name {
+	case "crier", "crier-tls":
 		data := filepath.Join(dir, strings.ReplaceAll(addr, ":", "-"))
 		p.cmd = exec.CommandContext(ctx, o.Crier, "serve", "--listen", addr, "--data", data) //nolint:gosec // it is the caller's own program
 		p.cmd.Env = append(os.Environ(), "CRIER_ADMIN_KEY="+p.key)
-	} else {
+		if name == "crier-tls" {
+			cert, key, err := certificate(dir)
+			if err != nil {
+				return nil, fmt.Errorf("make a certificate: %w", err)
+			}
+			p.over = "https"
+			p.cmd.Args = append(p.cmd.Args, "--tls-cert", cert, "--tls-key", key)
+		}
+	default:
 		self, err := os.Executable()
 		if err != nil {
 			return nil, err
@@ -106,17 +117,20 @@ func (p *peer) kill() {
 	_ = p.cmd.Wait() // its state is that it was killed
 }
 
+// client posts. Whoever serves on our port was started by us.
+var client = &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}}} //nolint:gosec // as said
+
 func (p *peer) do(ctx context.Context, method, path string, body []byte, idempotency string) (status int, err error) {
 	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
 	defer cancel()
-	req, err := http.NewRequestWithContext(ctx, method, "http://"+p.addr.String()+path, bytes.NewReader(body))
+	req, err := http.NewRequestWithContext(ctx, method, p.over+"://"+p.addr.String()+path, bytes.NewReader(body))
 	if err != nil {
 		return 0, err
 	}
 	req.Header.Set("Authorization", "Bearer "+p.key)
 	req.Header.Set("Content-Type", "application/json")
 	req.Header.Set("Idempotency-Key", idempotency)
-	resp, err := http.DefaultClient.Do(req)
+	resp, err := client.Do(req)
 	if err != nil {
 		return 0, err
 	}
@@ -180,7 +194,7 @@ func measure(ctx context.Context, name string, o options, dir string, dials *ato
 		return f, err
 	}
 	began := time.Now()
-	c, err := newCrowd(p.addr, o.Readers, dials)
+	c, err := newCrowd(p.addr, o.Readers, p.over == "https", dials)
 	if err != nil {
 		return f, fmt.Errorf("%w; the server said: %s", err, p.said.String())
 	}
