@@ -4,8 +4,10 @@
 //
 // query() is the address's query with the cursor as it is now. message(m) is
 // called with each parsed message, end({ code, retryAfter }) once when the
-// way is lost, and neither after close().
+// way is lost, and neither after close(). retryAfter is in seconds, null if the
+// server asks for nothing; a way that is mute cannot know what it asks for.
 
+import { retryAfter } from "./backoff.js";
 import { deadline } from "./deadline.js";
 
 /** webSocket is one socket; it only listens. */
@@ -99,7 +101,7 @@ async function poll(base, query, hang, stop) {
   const { signal, done } = deadline(stop, (hang + patience) * 1000);
   try {
     const answer = await fetch(url, { signal, credentials: "omit", cache: "no-store" });
-    if (!answer.ok) return { how: { code: answer.status, retryAfter: seconds(answer.headers.get("Retry-After")) } };
+    if (!answer.ok) return { how: { code: answer.status, retryAfter: retryAfter(answer.headers.get("Retry-After")) } };
     const page = await answer.json();
     return Array.isArray(page?.messages) ? { page } : { how: { code: 1007 } };
   } catch {
@@ -111,8 +113,8 @@ async function poll(base, query, hang, stop) {
 
 /** ladder is the ways in order of preference. */
 export const ladder = [
-  { name: "websocket", open: webSocket },
-  { name: "events", open: eventStream },
+  { name: "websocket", open: webSocket, mute: true },
+  { name: "events", open: eventStream, mute: true },
   { name: "poll", open: longPoll },
 ];
 
@@ -123,9 +125,4 @@ function parse(text) {
   } catch {
     return null;
   }
-}
-
-function seconds(text) {
-  const n = Number(text);
-  return text && Number.isFinite(n) ? n : 0;
 }
