@@ -145,7 +145,7 @@ func TestReaderBehindAStrictNetwork(t *testing.T) {
 	b := browsertest.StartChromium(t)
 	p := b.Open(t, proxy.URL)
 	allowCuts(p.Page)
-	p.Allow("Failed to load resource: the server responded with a status of 403")
+	p.Allow("Failed to load resource: the server responded with a status of 40") // 403, and 404 from a node that cannot be asked for room
 	p.Wait(live)
 	p.Eval(nil, listen)
 	first := c.post(news.Post{Headline: "By event stream"})

@@ -2,6 +2,8 @@
 // the page's own custom properties. A constructed sheet, because the page's
 // policy may forbid inline styles.
 
+import { el } from "./dom.js";
+
 const css = `
 :host {
   --_ink: var(--news-ink, light-dark(#16181d, #eceae4));
@@ -65,11 +67,15 @@ button[hidden] { display: none; }
 @media print { .bar { display: none; } }
 `;
 
-/** embedStyle is the sheet, made when it is first needed. */
-export function embedStyle() {
-  made ??= new CSSStyleSheet();
-  if (made.cssRules.length === 0) made.replaceSync(css);
-  return made;
-}
-
 let made;
+
+/** dress gives a shadow tree the sheet, which is made when it is first needed. */
+export function dress(root) {
+  try {
+    made ??= new CSSStyleSheet();
+    if (made.cssRules.length === 0) made.replaceSync(css);
+    root.adoptedStyleSheets = [made];
+  } catch { // Safari before 16.4 constructs no sheets
+    root.append(el("style", {}, css));
+  }
+}

@@ -3,11 +3,12 @@
 
 import { climbWait, fullJitter } from "./backoff.js";
 import { isNews, parseCursor } from "./cursor.js";
+import { askRoom } from "./room.js";
 import { ladder } from "./transports.js";
 
 const patience = 10_000; // ms for a connection to say hello
 const steady = 10_000; // ms after which a connection counts as a good one
-const fellBehind = 4008; // close code: resume by cursor, at once
+const fellBehind = 4008; // close code: resume by cursor, soon
 const missesPerRung = 2; // failed tries before the next worse transport
 const glance = 1000; // ms between two looks at the clock
 const nap = 10_000; // ms that the clock jumps when the device has slept
@@ -39,8 +40,8 @@ export class Live {
   #ears = new AbortController();
   #tick = 0;
 
-  constructor({ src, topics = "", cursor = "", onMessage, onState, onAside, transports = ladder, random = Math.random }) {
-    this.#o = { src, topics, onMessage, onState, onAside, transports, random };
+  constructor({ src, topics = "", cursor = "", onMessage, onState, onAside, transports = ladder, room = askRoom, random = Math.random }) {
+    this.#o = { src, topics, onMessage, onState, onAside, transports, room, random };
     this.#cursor = cursor;
   }
 
@@ -113,7 +114,7 @@ export class Live {
     };
     const close = this.#o.transports[rung].open(this.#o.src, query, {
       message: (m) => this.#heard(conn, m),
-      end: (how) => this.#lost(conn, how),
+      end: (how) => this.#ended(conn, how),
     });
     conn.close = () => {
       clearTimeout(conn.watch);
@@ -128,8 +129,22 @@ export class Live {
     clearTimeout(conn.watch);
     conn.watch = setTimeout(() => {
       conn.close();
-      this.#lost(conn, { code: 1006 });
+      this.#ended(conn, { code: 1006 });
     }, conn.beat * 2);
+  }
+
+  // #ended asks for the reason where the browser hides it: a node that is full
+  // and a network that lets nothing through look the same.
+  async #ended(conn, how) {
+    clearTimeout(conn.watch);
+    if (conn.greeted || !this.#o.transports[conn.rung].mute) {
+      this.#lost(conn, how);
+      return;
+    }
+    const asking = new AbortController();
+    conn.close = () => asking.abort();
+    const { retryAfter } = await this.#o.room(this.#o.src, asking.signal);
+    if (!asking.signal.aborted) this.#lost(conn, { ...how, retryAfter });
   }
 
   #heard(conn, m) {
@@ -203,8 +218,7 @@ export class Live {
     this.#next = this.#open(rung);
   }
 
-  #lost(conn, { code, retryAfter = 0 }) {
-    clearTimeout(conn.watch);
+  #lost(conn, { code, retryAfter = null }) {
     if (conn === this.#next) {
       this.#next = null;
       if (conn.rung < this.#home) this.#after("climb", climbWait(this.#climbs++, this.#o.random), () => this.#succeed(0));
@@ -219,16 +233,15 @@ export class Live {
       this.#say({ state: "connecting" });
       return;
     }
-    if (!conn.greeted) this.#misses++;
+    // Who is asked to come later has got through: that is no fault of the way.
+    if (!conn.greeted && retryAfter === null) this.#misses++;
     if (navigator.onLine === false) {
       this.#networkWent();
       return;
     }
-    if (code === fellBehind && Date.now() - conn.since > 1000) {
-      this.#connect();
-      return;
-    }
-    this.#wait(Math.max(retryAfter * 1000, fullJitter(this.#attempts++, this.#o.random)), "waiting");
+    // Readers fall behind together, when much is sent; they do not come back so.
+    if (code === fellBehind && Date.now() - conn.since > 1000) this.#wait(1000 * this.#o.random(), "waiting");
+    else this.#wait((retryAfter ?? 0) * 1000 + fullJitter(this.#attempts++, this.#o.random), "waiting");
   }
 
   #wait(ms, state) {

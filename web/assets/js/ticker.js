@@ -14,7 +14,7 @@
 import { Announcer } from "./announce.js";
 import { Board } from "./board.js";
 import { el } from "./dom.js";
-import { embedStyle } from "./embedstyle.js";
+import { dress } from "./embedstyle.js";
 import { Live } from "./live.js";
 import { StateBar } from "./statebar.js";
 
@@ -102,11 +102,11 @@ export class NewsTicker extends HTMLElement {
   // #furnish makes the shadow tree of an embedded ticker, once.
   #furnish() {
     const root = this.shadowRoot ?? this.attachShadow({ mode: "open" });
-    root.adoptedStyleSheets = [embedStyle()];
     const bar = el("div", { class: "bar", part: "bar" });
     const list = el("ol", { class: "stories", role: "list", part: "list", "aria-label": "Stories, newest first" });
     root.replaceChildren(el("section", { class: "ticker", "aria-label": "Breaking news" }, bar, list,
       el("p", { class: "empty" }, "Nothing has been filed here yet.")));
+    dress(root);
     return { root: root.firstElementChild, list, bar };
   }
 

@@ -32,5 +32,6 @@ export async function loadPrefs() {
 
 /** savePrefs keeps them. */
 export async function savePrefs(prefs) {
-  await (await caches.open(store)).put(address, Response.json(prefs));
+  // Not Response.json: Safari 16 has alerts, but not that.
+  await (await caches.open(store)).put(address, new Response(JSON.stringify(prefs), { headers: { "Content-Type": "application/json" } }));
 }

@@ -1,43 +1,6 @@
-import {Live} from "/assets/js/live.js";
+import {Clock} from "./clock.js";
 import {equal, test} from "./harness.js";
-
-// Wires are transports whose other end is the test.
-class Wires {
-	opened = []; // { name, query, message, end, closed }
-	#waiting = null;
-
-	transport(name) {
-		return {name, open: (base, query, {message, end}) => {
-			const wire = {name, query: String(query()), message, end, closed: false};
-			this.opened.push(wire);
-			this.#waiting?.();
-			return () => { wire.closed = true };
-		}};
-	}
-
-	/** nth waits for the nth connection, from 0. */
-	async nth(n) {
-		while (this.opened.length <= n) await new Promise((come) => { this.#waiting = come });
-		return this.opened[n];
-	}
-}
-
-function start({cursor = "e.1", names = ["websocket", "events", "poll"], random = () => 0} = {}) {
-	const wires = new Wires();
-	const got = [];
-	const states = [];
-	const live = new Live({
-		src: location.origin, cursor, topics: "world", random,
-		transports: names.map((n) => wires.transport(n)),
-		onMessage: (m) => got.push(m.type === "entry" ? m.entry.offset : m.type),
-		onState: (s) => states.push(s.state + (s.transport ? ":" + s.transport : "") + (s.resumed ? ":resumed" : "")),
-	});
-	live.start();
-	return {wires, got, states, live};
-}
-
-const hello = (cursor) => ({type: "hello", cursor, beat_ms: 25000});
-const entry = (offset, epoch = "e") => ({type: "entry", cursor: `${epoch}.${offset}`, entry: {offset}});
+import {entry, hello, start} from "./wires.js";
 
 test("each entry is handed on once and the cursor moves with it", async () => {
 	const {wires, got, live} = start();
@@ -191,13 +154,23 @@ test("after a sleep the socket is replaced without waiting for it to be missed",
 	}
 });
 
-test("Retry-After is a floor", async () => {
-	const {wires, states, live} = start();
-	const at = Date.now();
-	(await wires.nth(0)).end({code: 503, retryAfter: 40});
-	equal(states.at(-1), "waiting");
-	equal(live.state.retryAt >= at + 40_000, true);
-	live.stop();
+test("who fell behind comes back within a second, but not at once with all the others", async () => {
+	for (const [lived, random, from, to] of [[2000, 0, 0, 0], [2000, 0.5, 500, 500], [2000, 1, 1000, 1000]]) {
+		const clock = new Clock();
+		const {wires, live, states} = start({random: () => random});
+		try {
+			wires.opened[0].message(hello("e.1"));
+			await clock.pass(lived);
+			const at = Date.now();
+			wires.opened[0].end({code: 4008});
+			equal([states.at(-1), live.state.retryAt - at], ["waiting", from]);
+			await clock.pass(to);
+			equal([wires.opened.length, wires.opened[1].name], [2, "websocket"]);
+		} finally {
+			live.stop();
+			clock.restore();
+		}
+	}
 });
 
 test("nothing comes after stop", async () => {
