@@ -39,8 +39,9 @@
 //	1008  the client sent data, or pings without end: readers only listen
 //	1009  the client sent data, and too much of it
 //	1012  the node is going down; reconnect, to any node
-//	1013  the log could not be read to resume; try again
-//	4008  more than QueueBytes behind; reconnect with the last cursor
+//	1013  the log could not be read to resume, or not in time; try again
+//	4008  more than QueueBytes behind, or too slow in taking what it had missed;
+//	      reconnect with the last cursor
 //
 // Readers who come give way to entries (way.go): few handshakes are at work at a
 // time, none begins while a broadcast is being written, and the connections

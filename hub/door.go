@@ -117,7 +117,7 @@ func (h *Hub) drain(ctx context.Context) {
 	select {
 	case <-h.door.empty:
 	case <-ctx.Done():
-	case <-time.After(joinTime + lingerTime): // more than any of them may take
+	case <-time.After(h.joinTime + lingerTime): // more than any of them may take
 		h.o.Logger.Warn("readers are left after the drain", "readers", h.tally.now())
 	}
 }
