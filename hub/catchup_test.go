@@ -72,4 +72,3 @@ func TestWhoIsSlow(t *testing.T) {
 		})
 	}
 }
-

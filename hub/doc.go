@@ -32,7 +32,8 @@
 // A reader is admitted (there is room, for its address too, the hub is ready and not draining),
 // greeted with hello, brought to the head by its joiner (the goroutine of the
 // HTTP request) from the ring or, further back, from the log, and handed to a
-// shard. It leaves by itself or is ended with a close code:
+// shard. The ring is filled from the log before the first one comes, as after a
+// crash all come at once. It leaves by itself or is ended with a close code:
 //
 //	1002  what the client sent is not WebSocket
 //	1007  the client closed with a reason that is not text

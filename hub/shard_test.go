@@ -20,7 +20,7 @@ func newStage(t *testing.T, l *newstest.Log, recent int) (*Hub, *shard) {
 		t.Fatal(err)
 	}
 	ctx := context.Background()
-	if err := h.restart(ctx, news.Snapshot{Cursor: news.Cursor{Epoch: "stage"}}); err != nil {
+	if err := h.restart(ctx, news.Snapshot{Cursor: news.Cursor{Epoch: "stage"}}, nil); err != nil {
 		t.Fatal(err)
 	}
 	for i := range 3 {
@@ -102,7 +102,7 @@ func TestSeat(t *testing.T) {
 func TestAnnounced(t *testing.T) {
 	h, s := newStage(t, newstest.New(), 8)
 	before := seated(h, s, 4)
-	if err := h.restart(context.Background(), news.Snapshot{Cursor: news.Cursor{Epoch: "anew", Offset: 7}}); err != nil {
+	if err := h.restart(context.Background(), news.Snapshot{Cursor: news.Cursor{Epoch: "anew", Offset: 7}}, nil); err != nil {
 		t.Fatal(err)
 	}
 	after := seated(h, s, 5) // its joiner has seen the reset already
