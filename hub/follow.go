@@ -99,6 +99,12 @@ func (h *Hub) lately(ctx context.Context, log watched, head news.Cursor) []*mess
 	return all
 }
 
+// stretch is how far a reset's number is from what was before. A reader may be
+// ahead of the hub by entries that the log had and lost: such a number must
+// not look like one of the new epoch, or it would miss the reset, and the
+// first entries that come after it.
+const stretch = 1 << 32
+
 // restart makes s the front, whatever was before, and lately, the entries
 // before its cursor, what the ring begins with. Their numbers end with that of
 // the reset: who has seen them all is where it brings a reader.
@@ -110,7 +116,11 @@ func (h *Hub) restart(ctx context.Context, s news.Snapshot, lately []*message) e
 	defer h.order.Unlock()
 	h.mu.Lock()
 	first := h.seq == 0
-	m := &message{kind: reset, from: h.seq, seq: h.seq + 1 + uint64(len(lately))}
+	m := &message{kind: reset}
+	if !first {
+		m.from = h.seq + stretch
+	}
+	m.seq = m.from + 1 + uint64(len(lately))
 	h.head, h.seq = s.Cursor, m.seq
 	h.front.Reset(s)
 	h.recent.clear(m.from + 1)
