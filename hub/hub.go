@@ -200,6 +200,14 @@ func (h *Hub) Front(topics []string) news.Snapshot {
 	return news.Snapshot{Cursor: h.head, Entries: h.front.Entries(topics)}
 }
 
+// Head is the cursor of the last entry that has been broadcast. It does not
+// block; before [Hub.Ready] it is zero.
+func (h *Hub) Head() news.Cursor {
+	h.mu.RLock()
+	defer h.mu.RUnlock()
+	return h.head
+}
+
 // Run follows the log and serves readers until ctx ends. Then it drains:
 // readers are told, sent away over the DrainWindow (and still get what is
 // posted meanwhile), and no new ones are let in. If a part fails it drains
