@@ -1,7 +1,6 @@
 package api
 
 import (
-	"math/rand/v2"
 	"net/http"
 	"net/netip"
 	"slices"
@@ -92,19 +91,6 @@ func (s *server) limit(l *limiter, h handler) handler {
 			return tooMany("Too many requests came from your address.", l.pause)
 		}
 		return h(w, r)
-	}
-}
-
-// admit bounds how many readers join in a second, by address and in all: a
-// node that is overrun by those who come is no use to those who are there.
-func (s *server) admit(h handler) handler {
-	return func(w http.ResponseWriter, r *http.Request) error {
-		who := s.address(r)
-		if (inside(who) || s.joins.take(who)) && s.crowd.Allow() {
-			return h(w, r)
-		}
-		// Each is told another time, so that they do not all come back at once.
-		return crowded("crowd", "Too many readers are joining", time.Second+rand.N(7*time.Second)) //nolint:gosec // to spread them, not to be secret
 	}
 }
 

@@ -30,12 +30,25 @@ func (s *server) live(w http.ResponseWriter, r *http.Request) error {
 	switch {
 	case stream:
 		return s.Live.EventStream(w, r, j)
-	case strings.EqualFold(r.Header.Get("Upgrade"), "websocket"):
+	case asksFor(r.Header, "Upgrade", "websocket"):
 		return s.Live.WebSocket(w, r, j)
 	}
 	p := problem(http.StatusUpgradeRequired, "upgrade", "This address is a live stream", "", "open it as a WebSocket, or send Accept: text/event-stream, or use /v1/live/poll")
 	p.header = http.Header{"Upgrade": {"websocket"}, "Connection": {"Upgrade"}}
 	return p
+}
+
+// asksFor reports whether a header that is a list (RFC 9110 section 5.6.1) has
+// the token, in any case.
+func asksFor(h http.Header, name, token string) bool {
+	for _, line := range h.Values(name) {
+		for t := range strings.SplitSeq(line, ",") {
+			if strings.EqualFold(strings.TrimSpace(t), token) {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // join is what a reader asks for.
@@ -44,10 +57,7 @@ func (s *server) join(r *http.Request, cursor string) (hub.Join, error) {
 	if err != nil {
 		return hub.Join{}, badParameter("cursor", "is not a cursor", "send a cursor as you got it, or none to begin now")
 	}
-	j := hub.Join{Cursor: from}
-	if who := s.address(r); !inside(who) {
-		j.Address = who
-	}
+	j := hub.Join{Cursor: from, Address: s.home(r)}
 	j.Topics, err = news.ParseTopics(r.URL.Query().Get("topics"))
 	return j, err
 }
@@ -78,7 +88,7 @@ func (s *server) poll(w http.ResponseWriter, r *http.Request) error {
 	}
 	page, err := s.Live.Poll(r.Context(), j, wait)
 	if err != nil {
-		return err
+		return unread(err)
 	}
 	if page.Messages == nil {
 		page.Messages = []json.RawMessage{}

@@ -64,7 +64,13 @@ func (s *site) socket(query string) func() ([]byte, error) {
 // stream joins over an event stream and returns how to read from it.
 func (s *site) stream(query string, header map[string]string) func() ([]byte, error) {
 	s.t.Helper()
-	ctx, cancel := context.WithCancel(s.t.Context())
+	return s.streamWith(s.t.Context(), query, header)
+}
+
+// streamWith is stream for as long as ctx.
+func (s *site) streamWith(ctx context.Context, query string, header map[string]string) func() ([]byte, error) {
+	s.t.Helper()
+	ctx, cancel := context.WithCancel(ctx)
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, s.url+"/v1/live"+query, nil)
 	if err != nil {
 		s.t.Fatal(err)
@@ -170,7 +176,9 @@ func TestLiveRefused(t *testing.T) {
 }
 
 func TestLiveBeforeTheHubIsReady(t *testing.T) {
-	s := newSite(t, func(p *api.Parts, _ *api.Options) {
+	refused := new(api.Refusals)
+	s := newSite(t, func(p *api.Parts, o *api.Options) {
+		o.Refusals = refused
 		idle, err := hub.New(p.Log.(*sqlite.Engine), hub.Options{})
 		if err != nil {
 			t.Fatal(err)
@@ -179,6 +187,10 @@ func TestLiveBeforeTheHubIsReady(t *testing.T) {
 	})
 	s.do(call{"GET", "/v1/live", "", map[string]string{"Accept": "text/event-stream"}}).want(t, http.StatusServiceUnavailable, "starting")
 	s.do(call{"GET", "/v1/live/poll", "", nil}).want(t, http.StatusServiceUnavailable, "starting")
+	s.spreads(call{"GET", "/v1/live/room", "", nil}, "starting", 4)
+	if got := refused.Counts()["starting"]; got != 2 {
+		t.Errorf("counted are %v", refused.Counts())
+	}
 	s.do(call{"GET", "/readyz", "", nil}).want(t, http.StatusServiceUnavailable, "starting")
 	s.do(call{"GET", "/v1/items", "", nil}).want(t, http.StatusServiceUnavailable, "starting")
 	s.do(call{"GET", "/", "", nil}).want(t, http.StatusServiceUnavailable, "starting")

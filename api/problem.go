@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"log/slog"
+	"math/rand/v2"
 	"net/http"
 	"strconv"
 	"time"
@@ -84,11 +85,13 @@ func asProblem(err error) *Problem {
 	case errors.Is(err, push.ErrReceiptRefused):
 		return problem(http.StatusForbidden, "receipt", "The receipt is refused", "Its token is of no campaign, or the campaign has all its receipts.", "")
 	case errors.Is(err, hub.ErrFull):
-		return crowded("full", "All places are taken", 10*time.Second)
+		return crowded("full", "All places are taken", fullFor)
 	case errors.Is(err, hub.ErrCrowded):
-		return crowded("crowded", "All places for readers from your address are taken", 10*time.Second)
-	case errors.Is(err, hub.ErrNotReady), errors.Is(err, hub.ErrDraining):
-		return crowded("starting", "The node is starting or stopping", 2*time.Second)
+		return crowded("crowded", "All places for readers from your address are taken", fullFor)
+	case errors.Is(err, hub.ErrNotReady):
+		return crowded("starting", "The node is starting", awayFor)
+	case errors.Is(err, hub.ErrDraining):
+		return crowded("draining", "The node is going down", awayFor)
 	case errors.Is(err, news.ErrUnavailable):
 		return unavailable("log", "The log cannot be written just now; nothing was kept", 2*time.Second)
 	case errors.Is(err, errOutcome):
@@ -96,7 +99,7 @@ func asProblem(err error) *Problem {
 		p.Status = http.StatusGatewayTimeout
 		return p
 	case errors.Is(err, context.DeadlineExceeded):
-		return unavailable("timeout", "The store did not answer in time", 2*time.Second)
+		return unavailable("timeout", "The store did not answer in time", spread(awayFor))
 	}
 	return problem(http.StatusInternalServerError, "internal", "Something broke on our side", "", "repeat the request with the same Idempotency-Key; tell the operator if it goes on")
 }
@@ -107,9 +110,23 @@ func unavailable(kind, title string, after time.Duration) *Problem {
 	return p
 }
 
-// crowded is unavailable for readers who are too many just now.
-func crowded(kind, title string, after time.Duration) *Problem {
-	p := unavailable(kind, title, after)
+// Over how many seconds those who are refused come back. They are told to wait
+// for some whole number of seconds from 1 to this, each for another, as they
+// all came together.
+const (
+	fullFor  = 30 // until somebody leaves
+	crowdFor = 8  // until those who came before are in
+	awayFor  = 4  // until the node is up, or another takes its place
+)
+
+func spread(seconds int) time.Duration {
+	return time.Duration(1+rand.IntN(seconds)) * time.Second //nolint:gosec // to spread them, not to be secret
+}
+
+// crowded is for readers who are too many just now.
+func crowded(kind, title string, within int) *Problem {
+	p := unavailable(kind, title, spread(within))
+	p.Mend = "come back after Retry-After, to any node"
 	p.expected = true
 	return p
 }

@@ -12,7 +12,6 @@ import (
 
 	"github.com/go-chi/chi/v5"
 	"github.com/go-chi/chi/v5/middleware"
-	"golang.org/x/time/rate"
 
 	"crier/desk"
 	"crier/hub"
@@ -31,6 +30,8 @@ type Live interface {
 	WebSocket(w http.ResponseWriter, r *http.Request, j hub.Join) error
 	EventStream(w http.ResponseWriter, r *http.Request, j hub.Join) error
 	Poll(ctx context.Context, j hub.Join, wait time.Duration) (hub.Page, error)
+	Room(address netip.Addr) error
+	Head() news.Cursor
 	Front(topics []string) news.Snapshot
 	Audience() hub.Audience
 	Ready() <-chan struct{}
@@ -97,6 +98,8 @@ type Options struct {
 	// AppendTime is how long an append is waited for before the client is told
 	// that its outcome is not known. Default 20 s.
 	AppendTime time.Duration
+	// Refusals counts the joins that are refused. Default: nobody looks.
+	Refusals *Refusals
 	// Promise is what reports are held against. Default: nothing is promised.
 	Promise push.Promise
 	Logger  *slog.Logger // default: discards
@@ -112,10 +115,11 @@ type server struct {
 	confirms *limiter
 	receipts *limiter
 	reads    *limiter // what reads the store
-	joins    *limiter // readers by address
+	rooms    *limiter // who asks whether there is room
 	desks    *limiter // tickets
 	tickets  *tickets
-	crowd    *rate.Limiter
+	joins    *gate // readers who join
+	polls    *gate // readers who poll on
 }
 
 // New is Crier's HTTP handler.
@@ -132,6 +136,9 @@ func New(p Parts, o Options) http.Handler {
 	if o.AddressJoinRate <= 0 {
 		o.AddressJoinRate = 50
 	}
+	if o.Refusals == nil {
+		o.Refusals = new(Refusals)
+	}
 	s := &server{
 		Parts: p, o: o,
 		guesses:  newLimiter(3*time.Second, 20),
@@ -140,10 +147,12 @@ func New(p Parts, o Options) http.Handler {
 		confirms: newLimiter(time.Second, 60),           // as signups, and each may be sent again
 		receipts: newLimiter(200*time.Millisecond, 100), // many readers may share one address
 		reads:    newLimiter(10*time.Millisecond, 400),
-		joins:    newLimiter(time.Second/time.Duration(o.AddressJoinRate), 100*o.AddressJoinRate),
-		desks:    newLimiter(100*time.Millisecond, 300), // a newsroom shares one address
+		rooms:    newLimiter(time.Second/time.Duration(2*o.AddressJoinRate), 200*o.AddressJoinRate), // once for each join, and again
+		desks:    newLimiter(100*time.Millisecond, 300),                                             // a newsroom shares one address
 		tickets:  newTickets(func() []byte { return p.Alerts.DeskKey() }),
-		crowd:    rate.NewLimiter(rate.Limit(o.JoinRate), 2*o.JoinRate),
+		joins:    newGate(o.AddressJoinRate, 100*o.AddressJoinRate, o.JoinRate, 2*o.JoinRate),
+		// Who polls asks again after each item, all of them at once.
+		polls: newGate(20*o.AddressJoinRate, 400*o.AddressJoinRate, 4*o.JoinRate, 8*o.JoinRate),
 	}
 	return s.routes()
 }
@@ -160,8 +169,9 @@ func (s *server) routes() http.Handler {
 
 	r.Group(func(r chi.Router) { // for readers, from any origin
 		r.Use(anyOrigin, readers)
-		r.Get("/v1/live", s.handle(s.admit(s.live)))
-		r.Get("/v1/live/poll", s.handle(s.admit(s.poll)))
+		r.Get("/v1/live", s.handle(getOnly(s.admit(s.joining, s.live))))
+		r.Get("/v1/live/poll", s.handle(getOnly(s.admit(s.polling, s.poll))))
+		r.Get("/v1/live/room", s.handle(s.room))
 	})
 	r.Group(func(r chi.Router) {
 		r.Use(anyOrigin, anybody)

@@ -18,7 +18,8 @@ const (
 	pageEntries = 256
 	// replayBytes is how much is replayed before a reset is the shorter way.
 	replayBytes = 1 << 20
-	// joinTime is how long a reader may take to be brought to the head.
+	// joinTime is how long a reader may take to be brought to the head: for the
+	// log to answer, and for the reader to take it.
 	joinTime = 15 * time.Second
 )
 
@@ -44,14 +45,14 @@ func (h *Hub) start(cursor news.Cursor) place {
 // left to write, and hands it to its shard. flush waits until r's outbox is
 // empty. A reader that cannot be brought there is ended.
 func (h *Hub) bring(ctx context.Context, r *reader, p place, flush func(context.Context) error) {
-	ctx, cancel := context.WithTimeout(ctx, joinTime)
+	ctx, cancel := context.WithTimeout(ctx, h.joinTime)
 	defer cancel()
 	switch err := h.replay(ctx, r, &p, flush); {
 	case err == nil:
 		r.at = p.at
 		r.shard.admit(r)
 	case errors.Is(err, errEnded):
-	case errors.Is(err, context.DeadlineExceeded) && !h.stale(): // or it is not the reader who is slow
+	case errors.Is(err, errSlow):
 		r.end(Slow, r.goodbye(closeSlow, "too slow in catching up: reconnect with the last cursor"))
 	case errors.Is(err, context.Canceled):
 		r.end(Left, nil)
@@ -61,9 +62,21 @@ func (h *Hub) bring(ctx context.Context, r *reader, p place, flush func(context.
 	}
 }
 
+// errSlow: the time is over, and most of it went by with waiting for the
+// reader. Who is told so comes back at once, so nobody may be who has only
+// waited for the log, as all the others have.
+var errSlow = errors.New("the reader does not take what it is sent")
+
 func (h *Hub) replay(ctx context.Context, r *reader, p *place, flush func(context.Context) error) error {
+	var taking time.Duration
 	for sent := 0; ; {
-		if err := flush(ctx); err != nil {
+		since := h.clock()
+		err := flush(ctx)
+		taking += h.clock() - since
+		switch {
+		case errors.Is(err, context.DeadlineExceeded) && taking > h.joinTime/2:
+			return errSlow
+		case err != nil:
 			return err
 		}
 		b, next, err := h.step(ctx, *p, r.crowd.topics, r.form)

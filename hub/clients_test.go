@@ -167,7 +167,8 @@ func TestClientsSend(t *testing.T) {
 					if err != nil || f.op != opClose || code != c.code {
 						t.Fatalf("got %v, %v; want close %d", f, err, c.code)
 					}
-					n.log.Post("not for who has closed")
+					posted := n.log.Post("not for who has closed").Cursor
+					until(t, "the hub to have broadcast it", func() bool { return n.hub.Stats().Head == posted }) // or the next to come gets it
 					// An end, not a reset: that could destroy the close frame on its way.
 					if f, err := readFrame(r); !errors.Is(err, io.EOF) {
 						t.Errorf("after the close frame came %v, %v", f, err)

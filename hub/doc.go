@@ -32,15 +32,17 @@
 // A reader is admitted (there is room, for its address too, the hub is ready and not draining),
 // greeted with hello, brought to the head by its joiner (the goroutine of the
 // HTTP request) from the ring or, further back, from the log, and handed to a
-// shard. It leaves by itself or is ended with a close code:
+// shard. The ring is filled from the log before the first one comes, as after a
+// crash all come at once. It leaves by itself or is ended with a close code:
 //
 //	1002  what the client sent is not WebSocket
 //	1007  the client closed with a reason that is not text
 //	1008  the client sent data, or pings without end: readers only listen
 //	1009  the client sent data, and too much of it
 //	1012  the node is going down; reconnect, to any node
-//	1013  the log could not be read to resume; try again
-//	4008  more than QueueBytes behind; reconnect with the last cursor
+//	1013  the log could not be read to resume, or not in time; try again
+//	4008  more than QueueBytes behind, or too slow in taking what it had missed;
+//	      reconnect with the last cursor
 //
 // Readers who come give way to entries (way.go): few handshakes are at work at a
 // time, none begins while a broadcast is being written, and the connections

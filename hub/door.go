@@ -55,19 +55,43 @@ func (h *Hub) admit(where home) error {
 	d := &h.door
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	if err := d.room(where); err != nil {
+		return err
+	}
+	if d.counts(where) {
+		d.homes[where]++
+	}
+	d.taken++
+	return nil
+}
+
+// room is what would keep a reader of where out. d.mu is held.
+func (d *door) room(where home) error {
 	switch {
 	case d.closed:
 		return ErrDraining
 	case d.taken >= d.most:
 		return ErrFull
-	case where == nowhere || d.perHome < 0:
-	case int(d.homes[where]) >= d.perHome:
+	case d.counts(where) && int(d.homes[where]) >= d.perHome:
 		return ErrCrowded
-	default:
-		d.homes[where]++
 	}
-	d.taken++
 	return nil
+}
+
+// counts reports whether readers of where share a bound.
+func (d *door) counts(where home) bool { return where != nowhere && d.perHome >= 0 }
+
+// Room is what would keep a reader from address out just now: nil, ErrNotReady,
+// ErrDraining, ErrFull or ErrCrowded. It takes no place and does not block.
+func (h *Hub) Room(address netip.Addr) error {
+	select {
+	case <-h.ready:
+	default:
+		return ErrNotReady
+	}
+	h.door.mu.Lock()
+	defer h.door.mu.Unlock()
+	return h.door.room(homeOf(address))
 }
 
 func (d *door) leave(where home) {
@@ -117,7 +141,7 @@ func (h *Hub) drain(ctx context.Context) {
 	select {
 	case <-h.door.empty:
 	case <-ctx.Done():
-	case <-time.After(joinTime + lingerTime): // more than any of them may take
+	case <-time.After(h.joinTime + lingerTime): // more than any of them may take
 		h.o.Logger.Warn("readers are left after the drain", "readers", h.tally.now())
 	}
 }

@@ -43,10 +43,11 @@ func (h *Hub) publish(ctx context.Context, entries []news.Entry) error {
 // full: entries then stay in the log. Hub.order is held.
 func (h *Hub) broadcast(ctx context.Context, m *message) error {
 	for _, s := range h.shards {
+		h.way.take() // before the shard can say that it is done
 		select {
 		case s.line <- m:
-			h.way.take()
 		case <-ctx.Done():
+			h.way.leave(1)
 			return ctx.Err()
 		}
 	}

@@ -141,6 +141,7 @@ type Hub struct {
 	// patience is how long a connection may take nothing at all before it is
 	// given up: until the next beat, when there will be more to take.
 	patience time.Duration
+	joinTime time.Duration // how long a reader may take to be brought to the head
 	ready    chan struct{} // closed once the front is loaded
 	shards   []*shard
 	next     atomic.Uint64 // the shard that gets the next reader
@@ -172,7 +173,8 @@ func New(src Source, o Options) (*Hub, error) {
 	if err := o.setDefaults(); err != nil {
 		return nil, err
 	}
-	h := &Hub{src: src, o: o, born: time.Now(), patience: max(o.Beat, 10*time.Second), ready: make(chan struct{}), reads: make(chan struct{}, 8)}
+	h := &Hub{src: src, o: o, born: time.Now(), patience: max(o.Beat, 10*time.Second), joinTime: joinTime,
+		ready: make(chan struct{}), reads: make(chan struct{}, 8)}
 	h.door.init(o.MaxReaders, o.PerAddress)
 	h.way.init(runtime.GOMAXPROCS(0))
 	h.audience.init(o.Topics)
@@ -196,6 +198,14 @@ func (h *Hub) Front(topics []string) news.Snapshot {
 	h.mu.RLock()
 	defer h.mu.RUnlock()
 	return news.Snapshot{Cursor: h.head, Entries: h.front.Entries(topics)}
+}
+
+// Head is the cursor of the last entry that has been broadcast. It does not
+// block; before [Hub.Ready] it is zero.
+func (h *Hub) Head() news.Cursor {
+	h.mu.RLock()
+	defer h.mu.RUnlock()
+	return h.head
 }
 
 // Run follows the log and serves readers until ctx ends. Then it drains:

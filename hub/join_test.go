@@ -88,18 +88,18 @@ func TestTrimmedAndBroken(t *testing.T) {
 		for i := range 6 {
 			l.Post(fmt.Sprint("h", i+1))
 		}
-		n := serve(t, l, w, hub.Options{DrainWindow: -1})
-		l.Trim(1)
+		n := serve(t, l, w, hub.Options{Recent: 1, DrainWindow: -1})
+		l.Trim(2)
 		n.dial(t, hub.Join{Cursor: at(t, l, 2)}).expect("hello 2", "reset 6: h6 h5 h4 h3 h2 h1")
-		n.dial(t, hub.Join{Cursor: at(t, l, 5)}).expect("hello 5", "entry 6 posted h6")
-		before := at(t, l, 5)
+		n.dial(t, hub.Join{Cursor: at(t, l, 4)}).expect("hello 4", "entry 5 posted h5", "entry 6 posted h6")
+		before := at(t, l, 4)
 		l.Break(fmt.Errorf("disk on fire"))
 		c := n.dial(t, hub.Join{Cursor: before})
-		c.expect("hello 5")
+		c.expect("hello 4")
 		c.expectClose(1013)
 		n.dial(t, hub.Join{}).expect("hello 6") // needs no log
 		l.Break(nil)
-		n.dial(t, hub.Join{Cursor: before}).expect("hello 5", "entry 6 posted h6")
+		n.dial(t, hub.Join{Cursor: before}).expect("hello 4", "entry 5 posted h5", "entry 6 posted h6")
 	})
 }
 

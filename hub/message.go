@@ -48,9 +48,10 @@ const (
 type message struct {
 	kind kind
 	encoded
-	// seq is the broadcast's number. The hub numbers entries and resets 1, 2,
-	// 3 … whatever epoch they are of. A message follows on from: a reader that
-	// is further already has it.
+	// seq is the broadcast's number. The hub numbers entries one after the
+	// other, whatever epoch they are of; a reset begins a stretch that nobody
+	// of the epoch before has reached (see stretch). A message follows on from:
+	// a reader that is further already has it.
 	from, seq uint64
 	live      bool     // entry: wanted by who names no topic
 	topics    []string // entry: wanted by who names one of these

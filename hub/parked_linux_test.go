@@ -6,11 +6,13 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"log/slog"
 	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
 	"strconv"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -270,5 +272,75 @@ func TestClosedForGood(t *testing.T) {
 		if n, err := unix.Read(end, make([]byte, 10)); err != unix.EAGAIN {
 			t.Errorf("a stranger got %d bytes, %v", n, err)
 		}
+	}
+}
+
+// lost is an http.ResponseWriter whose connection is lost between its being
+// taken over and its being parked.
+type lost struct {
+	http.ResponseWriter
+	t    *testing.T
+	over bool
+}
+
+func (g *lost) Hijack() (net.Conn, *bufio.ReadWriter, error) {
+	nc, brw, err := g.ResponseWriter.(http.Hijacker).Hijack()
+	if err == nil {
+		g.over, err = true, nc.Close()
+	}
+	return nc, brw, err
+}
+
+func (g *lost) WriteHeader(status int) {
+	if g.over {
+		g.t.Errorf("an answer with status %d to a connection that is taken over", status)
+	}
+	g.ResponseWriter.WriteHeader(status)
+}
+
+// TestCutOff: a connection that cannot be parked, as when no descriptors are
+// left, is closed, its place is given back, and nobody answers any more.
+func TestCutOff(t *testing.T) {
+	for name, request := range map[string]string{"WebSocket": upgrade, "event stream": streamRequest} {
+		t.Run(name, func(t *testing.T) {
+			var said bytes.Buffer
+			h, err := New(newstest.New(), Options{Shards: 1, DrainWindow: -1, Logger: slog.New(slog.NewTextHandler(&said, nil))})
+			if err != nil {
+				t.Fatal(err)
+			}
+			ctx, stop := context.WithCancel(t.Context())
+			done := make(chan error, 1)
+			go func() { done <- h.Run(ctx) }()
+			<-h.Ready()
+			tried := make(chan error, 1)
+			srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				tried <- join(h, &lost{ResponseWriter: w, t: t}, r)
+			}))
+			defer srv.Close()
+			c, err := net.Dial("tcp", srv.Listener.Addr().String())
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer c.Close() //nolint:errcheck // the test is over
+			if _, err := io.WriteString(c, request); err != nil {
+				t.Fatal(err)
+			}
+			if b, err := io.ReadAll(c); len(b) > 0 || err != nil {
+				t.Errorf("the client got %q, %v", b, err)
+			}
+			if err := <-tried; err != nil {
+				t.Errorf("the caller is to answer %v", err)
+			}
+			if n := h.inside(); n != 0 || h.Audience().Readers != 0 {
+				t.Errorf("%d places are taken, %d readers counted", n, h.Audience().Readers)
+			}
+			stop()
+			if err := <-done; err != nil {
+				t.Error(err)
+			}
+			if !strings.Contains(said.String(), "could not be begun") {
+				t.Errorf("the log says %q", said.String())
+			}
+		})
 	}
 }

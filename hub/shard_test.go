@@ -20,7 +20,7 @@ func newStage(t *testing.T, l *newstest.Log, recent int) (*Hub, *shard) {
 		t.Fatal(err)
 	}
 	ctx := context.Background()
-	if err := h.restart(ctx, news.Snapshot{Cursor: news.Cursor{Epoch: "stage"}}); err != nil {
+	if err := h.restart(ctx, news.Snapshot{Cursor: news.Cursor{Epoch: "stage"}}, nil); err != nil {
 		t.Fatal(err)
 	}
 	for i := range 3 {
@@ -102,10 +102,10 @@ func TestSeat(t *testing.T) {
 func TestAnnounced(t *testing.T) {
 	h, s := newStage(t, newstest.New(), 8)
 	before := seated(h, s, 4)
-	if err := h.restart(context.Background(), news.Snapshot{Cursor: news.Cursor{Epoch: "anew", Offset: 7}}); err != nil {
+	if err := h.restart(context.Background(), news.Snapshot{Cursor: news.Cursor{Epoch: "anew", Offset: 7}}, nil); err != nil {
 		t.Fatal(err)
 	}
-	after := seated(h, s, 5) // its joiner has seen the reset already
+	after := seated(h, s, h.seq) // its joiner has seen the reset already
 	s.send([]*message{<-s.line})
 	if before.messages() != "reset:0" || after.messages() != "" {
 		t.Errorf("got %q and %q", before.messages(), after.messages())
@@ -117,8 +117,8 @@ func TestAnnounced(t *testing.T) {
 			t.Errorf("after the reset: %q", w.messages())
 		}
 	}
-	late := seated(h, s, 7)
-	old := &message{kind: beat, from: 6, seq: 6, encoded: encoded{lines: []byte("beat\n")}}
+	late := seated(h, s, h.seq+1)
+	old := &message{kind: beat, from: h.seq, seq: h.seq, encoded: encoded{lines: []byte("beat\n")}}
 	for old.phase = range phases {
 		s.announce(old)
 	}
@@ -129,6 +129,51 @@ func TestAnnounced(t *testing.T) {
 	s.send([]*message{<-s.line})
 	if !strings.HasSuffix(before.messages(), "8 9") {
 		t.Errorf("after a beat: %q", before.messages())
+	}
+}
+
+// TestResetOfWhoWasAhead: who has seen entries that the hub never had, and that
+// the log has lost, gets the reset and every entry after it, wherever it was
+// when history was lost.
+func TestResetOfWhoWasAhead(t *testing.T) {
+	for name, come := range map[string]func(h *Hub, s *shard, at uint64) *written{
+		"seated before": func(h *Hub, s *shard, at uint64) *written {
+			w := seated(h, s, at)
+			lose(t, h)
+			return w
+		},
+		"seated between": func(h *Hub, s *shard, at uint64) *written {
+			lose(t, h)
+			return seated(h, s, at)
+		},
+		"seated after": func(h *Hub, s *shard, at uint64) *written {
+			lose(t, h)
+			s.send([]*message{<-s.line})
+			return seated(h, s, at)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			h, s := newStage(t, newstest.New(), 8)
+			w := come(h, s, h.seq+3)
+			for len(s.line) > 0 {
+				s.send([]*message{<-s.line})
+			}
+			for i := range 4 {
+				publishOne(t, h, uint64(8+i))
+				s.send([]*message{<-s.line})
+			}
+			if got, want := w.messages(), "reset:0 8 9 10 11"; got != want {
+				t.Errorf("got %q, want %q", got, want)
+			}
+		})
+	}
+}
+
+// lose has the log begin a new epoch at 7.
+func lose(t *testing.T, h *Hub) {
+	t.Helper()
+	if err := h.restart(context.Background(), news.Snapshot{Cursor: news.Cursor{Epoch: "anew", Offset: 7}}, nil); err != nil {
+		t.Fatal(err)
 	}
 }
 

@@ -4,8 +4,11 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"math/rand/v2"
 	"net/http"
 	"time"
+
+	"crier/news"
 )
 
 // EventStream makes the client of req a reader of server-sent events. On
@@ -73,9 +76,23 @@ func (h *Hub) takeOver(w http.ResponseWriter, j Join) (_ *client, _ place, ok bo
 		c.sitDown()
 	}
 	p := h.start(j.Cursor)
-	c.push(append(streamHead(w.Header()), encodeHello(p.cursor, h.o.Beat)[events]...)) // one packet
+	c.push(append(streamHead(w.Header()), h.welcome(p.cursor)...)) // one packet
 	begin()
 	return c, p, true
+}
+
+const (
+	// A browser comes back by itself after a time between these. It does not
+	// back off and all wait equally long, unless they are told otherwise.
+	firstReturn = time.Second
+	lastReturn  = 6 * time.Second
+)
+
+// welcome is the hello of an event stream, with when its browser is to come
+// back if it ends: each at another time.
+func (h *Hub) welcome(c news.Cursor) []byte {
+	wait := firstReturn + rand.N(lastReturn-firstReturn) //nolint:gosec // to spread them, not to be secret
+	return append(fmt.Appendf(nil, "retry: %d\n", wait.Milliseconds()), encodeHello(c, h.o.Beat)[events]...)
 }
 
 // streamHead is the head of an answer that ends with its connection, which
@@ -114,7 +131,7 @@ func (s *stream) serve(w http.ResponseWriter, req *http.Request, j Join) {
 		return nil
 	}
 	p := s.hub.start(j.Cursor)
-	s.push(encodeHello(p.cursor, s.hub.o.Beat)[events])
+	s.push(s.hub.welcome(p.cursor))
 	s.hub.bring(req.Context(), &s.reader, p, flush)
 	for s.drainTo(write) {
 		select {

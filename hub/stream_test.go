@@ -66,7 +66,7 @@ func (s *eventStream) read() (m live, err error) {
 			s.lastID = value
 		case field == "data":
 			data += value
-		case line == "", field == "":
+		case line == "", field == "", field == "retry":
 		default:
 			return m, fmt.Errorf("an unknown field in %q", line)
 		}
@@ -214,7 +214,7 @@ func TestStreamHead(t *testing.T) {
 			if got := strings.Join(lines, "|"); got != want {
 				t.Errorf("HTTP/%s is answered\n%s\nwant\n%s", version, got, want)
 			}
-			if !strings.HasPrefix(body, "id: ") || !strings.HasSuffix(body, "}\n\n") || !strings.Contains(body, `data: {"type":"hello"`) {
+			if !strings.HasPrefix(body, "retry: ") || !strings.Contains(body, "\nid: ") || !strings.HasSuffix(body, "}\n\n") || !strings.Contains(body, `data: {"type":"hello"`) {
 				t.Errorf("the first event is %q", body)
 			}
 		}
@@ -305,4 +305,33 @@ func postLong(t testing.TB, l *newstest.Log, summary string) {
 	if err != nil {
 		t.Fatal(err)
 	}
+}
+
+// TestComeBackApart: browsers, which come back by themselves, are told to wait
+// for times of their own.
+func TestComeBackApart(t *testing.T) {
+	onEveryStream(t, func(t *testing.T, w way) {
+		n := serve(t, nil, w, hub.Options{DrainWindow: -1})
+		waits := map[int]bool{}
+		for range 12 {
+			s := n.openStream(t, hub.Join{})
+			defer s.close()
+			s.expect(t, "hello 0")
+			var wait int
+			if _, err := fmt.Sscanf(s.raw, "retry: %d\nid: ", &wait); err != nil || wait < 1000 || wait >= 6000 {
+				t.Fatalf("the first event is %q: %v", s.raw, err)
+			}
+			waits[wait] = true
+		}
+		if len(waits) < 6 {
+			t.Errorf("12 browsers come back after %v ms", waits)
+		}
+		s := n.openStream(t, hub.Join{})
+		defer s.close()
+		s.expect(t, "hello 0")
+		n.log.Post("one")
+		if s.expect(t, "entry 1 posted one"); strings.Contains(s.raw, "retry") {
+			t.Errorf("an entry says %q", s.raw)
+		}
+	})
 }

@@ -41,7 +41,7 @@ func (h *Hub) Poll(ctx context.Context, j Join, wait time.Duration) (Page, error
 	defer v.leave(Left)
 
 	p := h.start(j.Cursor)
-	soon, cancel := context.WithTimeout(ctx, joinTime)
+	soon, cancel := context.WithTimeout(ctx, h.joinTime)
 	defer cancel()
 	for !p.live {
 		b, next, err := h.step(soon, p, j.Topics, lines)

@@ -32,7 +32,7 @@ type way struct {
 
 func (w *way) init(places int) { w.places = make(chan struct{}, places) }
 
-// take: a message is in line at a shard.
+// take: a message will be in line at a shard.
 func (w *way) take() {
 	w.mu.Lock()
 	defer w.mu.Unlock()

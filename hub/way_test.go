@@ -1,7 +1,10 @@
 package hub
 
 import (
+	"context"
+	"errors"
 	"net"
+	"runtime"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -54,6 +57,58 @@ func TestWay(t *testing.T) {
 		w.leave(1)
 		waits(0)
 	})
+}
+
+// TestTakenBeforeInLine: a message that stands in line is one that those who
+// come give way to, however soon its shard is done with it; one that was given
+// up is not.
+func TestTakenBeforeInLine(t *testing.T) {
+	h, err := New(nil, Options{Shards: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	const messages = 2000
+	sent := make(chan error, 1)
+	go func() {
+		for range messages {
+			if err := h.broadcast(ctx, &message{}); err != nil {
+				sent <- err
+				return
+			}
+		}
+		sent <- nil
+	}()
+	for got := 0; got < messages; {
+		h.way.mu.Lock()
+		n := len(h.shards[0].line)
+		if busy := h.way.busy; busy < n {
+			t.Errorf("%d messages in line, %d taken", n, busy)
+			got = messages
+		}
+		h.way.mu.Unlock()
+		for range n {
+			<-h.shards[0].line
+			h.way.leave(1)
+			got++
+		}
+		runtime.Gosched()
+	}
+	if t.Failed() {
+		return
+	}
+	if err := <-sent; err != nil {
+		t.Fatal(err)
+	}
+	for range maxLine {
+		if err := h.broadcast(ctx, &message{}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	cancel()
+	if err := h.broadcast(ctx, &message{}); !errors.Is(err, context.Canceled) || h.way.busy != maxLine {
+		t.Errorf("a broadcast that was given up: %v, %d in line, %d taken", err, maxLine, h.way.busy)
+	}
 }
 
 // TestPlaces: as many are at work as there are places, in the order they came.

@@ -3,6 +3,7 @@ package hub
 import (
 	"bufio"
 	"bytes"
+	"errors"
 	"fmt"
 	"net"
 	"net/http"
@@ -40,6 +41,10 @@ func (h *Hub) WebSocket(w http.ResponseWriter, req *http.Request, j Join) error 
 	h.way.exit()
 	if err != nil {
 		h.door.leave(where)
+		if errors.Is(err, errCutOff) {
+			h.o.Logger.Error("a WebSocket could not be begun", "error", err)
+			return nil
+		}
 		return err
 	}
 	h.bring(req.Context(), &c.reader, p, c.flush)
@@ -54,7 +59,10 @@ func (h *Hub) shake(w http.ResponseWriter, req *http.Request, j Join) (*client, 
 		o.CompressionMode = websocket.CompressionDisabled
 	}
 	ws, err := websocket.Accept(hs, req, o)
-	if err != nil {
+	switch {
+	case hs.cut != nil:
+		return nil, place{}, fmt.Errorf("%w: %w", errCutOff, hs.cut)
+	case err != nil:
 		return nil, place{}, hs.refusal(err)
 	}
 	c := hs.end.client
@@ -68,6 +76,10 @@ func (h *Hub) shake(w http.ResponseWriter, req *http.Request, j Join) (*client, 
 	hs.begin()
 	return c, p, nil
 }
+
+// errCutOff: the connection was taken over and could not be made a reader's. It
+// is closed, there is no way left to answer.
+var errCutOff = errors.New("the connection was taken over and is lost")
 
 // handshake is the http.ResponseWriter that coder/websocket gets: it keeps an
 // answer that refuses from being written, so that our caller can give it in
@@ -83,6 +95,7 @@ type handshake struct {
 	answer []byte // that switches protocols, to be sent with the first message
 	end    *conn  // once hijacked
 	begin  func() // starts the wire
+	cut    error  // what failed after the connection was taken over
 }
 
 // Header is the answer's.
@@ -123,6 +136,8 @@ func (hs *handshake) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	early, _ := r.Peek(r.Buffered()) // what came with the request, if anything
 	c, begin, err := hs.hub.attach(nc, f, hs.join.Topics, bytes.Clone(early))
 	if err != nil {
+		_ = nc.Close()
+		hs.cut = err
 		return nil, nil, err
 	}
 	hs.end, hs.begin = &conn{client: c}, begin

@@ -126,3 +126,61 @@ func cursorOf(t *testing.T, url string) string {
 	}
 	return m[1]
 }
+
+// TestRefusedJoins: who is not let in is counted by why, and told when to come
+// back.
+func TestRefusedJoins(t *testing.T) {
+	n := startNode(t, "--data", t.TempDir(), "--admin", "127.0.0.1:0", "--max-readers", "2", "--address-readers", "1", "--address-join-rate", "1", "--proxies", "127.0.0.0/8")
+	join := func(path, from string) *http.Response {
+		t.Helper()
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, n.url+path, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.Header.Set("X-Forwarded-For", from)
+		if path == "/v1/live" {
+			req.Header.Set("Accept", "text/event-stream")
+		}
+		resp, err := http.DefaultClient.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = resp.Body.Close() })
+		return resp
+	}
+	refused := func(reason string) float64 {
+		return metric(t, n.admin, `crier_joins_refused_total{reason="`+reason+`"}`)
+	}
+	for _, reason := range []string{"full", "crowded", "rate", "address_rate", "starting", "draining"} {
+		if got := refused(reason); got != 0 {
+			t.Errorf("nobody has come, and %v were refused: %s", got, reason)
+		}
+	}
+	if got := join("/v1/live", "192.0.2.1").StatusCode; got != http.StatusOK {
+		t.Fatalf("the first is answered %d", got)
+	}
+	expect := func(path, from, reason string, want float64) {
+		t.Helper()
+		resp := join(path, from)
+		if wait, err := strconv.Atoi(resp.Header.Get("Retry-After")); resp.StatusCode != http.StatusServiceUnavailable || err != nil || wait < 1 {
+			t.Errorf("answered %s, come back after %q", resp.Status, resp.Header.Get("Retry-After"))
+		}
+		if got := refused(reason); got != want {
+			t.Errorf("%s: %v, want %v", reason, got, want)
+		}
+	}
+	expect("/v1/live", "192.0.2.1", "crowded", 1)
+	expect("/v1/live/room", "192.0.2.1", "crowded", 1)
+	if got := join("/v1/live", "192.0.2.2").StatusCode; got != http.StatusOK {
+		t.Fatalf("another is answered %d", got)
+	}
+	expect("/v1/live", "192.0.2.3", "full", 1)
+	for range 99 {
+		expect("/v1/live/poll", "192.0.2.3", "full", refused("full")+1)
+	}
+	for i := 0; refused("address_rate") == 0; i++ {
+		if join("/v1/live/poll", "192.0.2.3"); i == 1000 {
+			t.Fatal("an address may come without end")
+		}
+	}
+}

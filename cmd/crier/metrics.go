@@ -9,6 +9,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 
+	"crier/api"
 	"crier/engine/redis"
 	"crier/hub"
 	"crier/news"
@@ -21,6 +22,7 @@ type metrics struct {
 	appends  *prometheus.HistogramVec
 	promises *promises
 	trimmed  atomic.Int64
+	refused  api.Refusals
 }
 
 func newMetrics() *metrics {
@@ -104,6 +106,9 @@ func (n *node) collect(s sink) {
 	if n.hub != nil {
 		collectHub(s, n.hub.Stats())
 		collectAudience(s, n.hub.Audience())
+		for why, times := range n.metrics.refused.Counts() {
+			s.counter("crier_joins_refused_total", "Readers who were not let in, by why: all places or all of an address taken, too many joining at once or from an address, the node starting or going down.", float64(times), "reason", why)
+		}
 	}
 	if n.alerts != nil {
 		collectAlerts(s, n.alerts.Status())

@@ -122,6 +122,7 @@ func open(ctx context.Context, c serveCmd, logger *slog.Logger) (_ *node, base s
 	if err != nil {
 		return nil, "", err
 	}
+	o.Refusals = &n.metrics.refused
 	if does.hub {
 		n.watch = api.NewDeskWatch(n.hub, parts, o)
 	}
