@@ -88,10 +88,12 @@ type Campaigns interface {
 	// those whom the replaced campaign had reached comes first, then one that
 	// begins in w.Blocks. ok is false if there is none, or while all campaigns are
 	// stopped. Each claim has a Token above all earlier ones of its range.
-	// Where another worker holds a range of an older campaign of the item,
-	// ranges with shards in common are not given out until it lets go or its
-	// lease ends: what may be on its way to a device must not come after what
-	// corrects it.
+	// Where another worker holds a range of an older campaign of the item, or of
+	// its Campaign.Story if it has one, ranges with shards in common are not given
+	// out until it lets go or its lease ends: what may be on its way to a device
+	// must not come after what takes its place. Nor are they while one of the
+	// story that is older, in a higher Lane and not cancelled has not been scanned
+	// there.
 	Claim(ctx context.Context, w Worker, now time.Time, lease time.Duration) (l Lease, ok bool, err error)
 	// Deliveries is the next page of l, at most limit: retries due by now
 	// first, then subscriptions after the range's cursor that stood when the

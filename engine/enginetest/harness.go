@@ -107,6 +107,8 @@ func Run(t *testing.T, h Harness) {
 		{"Followed", testFollowed},
 		{"CorrectionCancels", testCancel},
 		{"ErrorUnderWay", testErrorUnderWay},
+		{"StoryUnderWay", testStoryUnderWay},
+		{"StoryInOrder", testStoryInOrder},
 		{"ReachedFirst", testReachedFirst},
 		{"Lanes", testLanes},
 		{"StopAndResume", testStop},
