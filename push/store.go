@@ -57,6 +57,10 @@ type Subscriptions interface {
 	Lives(ctx context.Context, after ID, limit int) ([]Life, error)
 	// CountSubscriptions is how many stand, confirmed or not.
 	CountSubscriptions(ctx context.Context) (int64, error)
+	// Changes is a number that is another one after somebody who stood has
+	// departed, wants something else or was confirmed. Who comes is in no campaign
+	// that is open, and who comes again as they were changes nothing.
+	Changes(ctx context.Context) (int64, error)
 	// Receivers is what sealing takes to know of the subscriptions after an ID
 	// that are in the shards of r, in order of ID and at most limit.
 	Receivers(ctx context.Context, r Range, after ID, limit int) ([]Receiver, error)

@@ -218,17 +218,24 @@ func (t *task) send(ctx, sending context.Context, ds []Delivery, now time.Time) 
 // decide says how a delivery of the page is to be made. A digest's text is made
 // here.
 func (t *task) decide(p *page, i int, now time.Time) Voice {
-	s := p.deliveries[i].Subscription
+	v, text := t.voice(p.campaign, p.deliveries[i].Subscription, now)
+	if t.digest != nil {
+		p.own[i] = text
+	}
+	return v
+}
+
+// voice says how s is to get c, and a digest's text for it.
+func (t *task) voice(c Campaign, s Subscription, now time.Time) (Voice, []byte) {
 	zone := t.zones.of(s)
 	if t.digest == nil {
-		return Decide(s, p.campaign, now, zone, t.today)
+		return Decide(s, c, now, zone, t.today), nil
 	}
-	v, text, err := t.digest.text(p.campaign, s, now, zone, t.o.PublicURL, t.o.Icon)
+	v, text, err := t.digest.text(c, s, now, zone, t.o.PublicURL, t.o.Icon)
 	if err != nil {
-		t.o.Logger.Error("write a digest", "campaign", p.campaign.ID, "error", err)
+		t.o.Logger.Error("write a digest", "campaign", c.ID, "error", err)
 	}
-	p.own[i] = text
-	return v
+	return v, text
 }
 
 // await waits until the page has all its results, or enough of them to go on.

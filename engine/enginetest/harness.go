@@ -103,6 +103,7 @@ func Run(t *testing.T, h Harness) {
 		{"Subscriptions", testSubscriptions},
 		{"Confirmation", testConfirmation},
 		{"Unseen", testUnseen},
+		{"Changes", testChanges},
 		{"OpenCampaigns", testOpenCampaigns},
 		{"Followed", testFollowed},
 		{"CorrectionCancels", testCancel},

@@ -11,7 +11,8 @@
 //	key                  type    contents                                           bound
 //	L                    hash    schema, epoch, head, floor, mark, run (the server  one
 //	                             that the nodes know), followed_…, campaigns (the
-//	                             number of the last one), trusted (see Alarms)
+//	                             number of the last one), trusted (see Alarms),
+//	                             changes (of subscriptions)
 //	L:entries            stream  the log: ID OFFSET-0; first, mark, at, by, body    Trim
 //	L:items              hash    item → place and last entry                        items
 //	L:live, L:drills     zset    items by first                                     items
