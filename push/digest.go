@@ -3,6 +3,7 @@ package push
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strconv"
 	"time"
 
@@ -20,7 +21,8 @@ const (
 	digestGrace = 20 * time.Second // after a slot begins: until then campaigns may open that are of the time before
 	digestLife  = 6 * time.Hour    // how long after its slot a digest is sent
 	digestLook  = 5 * time.Second  // between looks at the clock
-	digestBack  = 52 * time.Hour   // a digest tells of at most 25 hours, and each of those depends on the day before it
+	digestBack  = 100 * time.Hour  // a digest tells of at most 25 hours and mostMissed days, and each of those depends on the day before it
+	mostMissed  = 2                // digests in a row that were never opened, as no node was there, and that the next one makes up for
 )
 
 // Digested is the kind of the entry of a digest's campaign. It is in no log.
@@ -53,7 +55,7 @@ func newDigest(slot, now time.Time) Campaign {
 func (s *Service) openDigests(ctx context.Context) {
 	t := time.NewTicker(digestLook)
 	defer t.Stop()
-	next := time.Now().Add(-digestLife / 2).Truncate(digestSlot) // what a node that was away has left undone
+	next := time.Now().Add(-digestLife).Truncate(digestSlot).Add(digestSlot) // what was left undone and may be sent yet; the rest is told in the next one
 	for {
 		now := time.Now().UTC().Truncate(time.Millisecond)
 		for !now.Before(next.Add(digestGrace)) && ctx.Err() == nil {
@@ -96,32 +98,35 @@ func (s *Service) openDigest(ctx context.Context, slot, now time.Time) error {
 }
 
 // digestSpan is the time of which s is told in the slot, by the clock in zone:
-// from its digest before to the slot. ok is false if its time is not in the
-// slot. Each day has one, also where clocks are set forward over it or back.
-func (s Subscription) digestSpan(slot time.Time, zone *time.Location) (from time.Time, ok bool) {
+// from its digest so many days before to the slot. ok is false if its time is not
+// in the slot. Each day has one, also where clocks are set forward over it or back.
+func (s Subscription) digestSpan(slot time.Time, zone *time.Location, days int) (from time.Time, ok bool) {
 	day := func(n int) time.Time {
 		y, m, d := slot.In(zone).Date()
 		return time.Date(y, m, d+n, 0, s.Digest, 0, 0, zone).Truncate(digestSlot)
 	}
 	for n := range 2 { // set forward over midnight, a day's digest may be on the day before
 		if day(n).Equal(slot) {
-			return day(n - 1), true
+			return day(n - days), true
 		}
 	}
 	return time.Time{}, false
 }
 
 // decideDigest is what s is told in the digest of the slot: the places in since
-// of the campaigns that were held from it since the digest before. since is
-// those of the last digestBack, oldest first. Like Decide it depends on nothing
-// else.
+// of the campaigns that were held from it since the last digest of its time that
+// was opened. since is those of the last digestBack, oldest first. Like Decide it
+// depends on nothing else.
 func decideDigest(s Subscription, slot time.Time, zone *time.Location, since []Campaign) (held []int) {
 	if s.Unconfirmed || s.DailyMax == 0 {
 		return nil
 	}
-	from, ok := s.digestSpan(slot, zone)
+	from, ok := s.digestSpan(slot, zone, 1)
 	if !ok {
 		return nil
+	}
+	for days := 2; days <= 1+mostMissed && !hasDigest(since, from); days++ {
+		from, _ = s.digestSpan(slot, zone, days)
 	}
 	for i, c := range since {
 		if c.OpenedAt.Before(from) || c.OpenedAt.Before(s.CreatedAt) || !c.OpenedAt.Before(slot) {
@@ -132,6 +137,11 @@ func decideDigest(s Subscription, slot time.Time, zone *time.Location, since []C
 		}
 	}
 	return held
+}
+
+// hasDigest reports whether the digest of the slot is among the campaigns.
+func hasDigest(since []Campaign, slot time.Time) bool {
+	return slices.ContainsFunc(since, func(c Campaign) bool { return c.isDigest() && c.Entry.Item.PostedAt.Equal(slot) })
 }
 
 // digest is a digest's campaign being sent.

@@ -1,11 +1,14 @@
 package push
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"crier/news"
@@ -22,7 +25,7 @@ func TestEachDayHasOneDigest(t *testing.T) {
 			var last time.Time
 			n := 0
 			for slot := begin; slot.Before(begin.AddDate(1, 0, 0)); slot = slot.Add(digestSlot) {
-				from, ok := s.digestSpan(slot, loc)
+				from, ok := s.digestSpan(slot, loc, 1)
 				if !ok {
 					continue
 				}
@@ -43,8 +46,15 @@ func TestEachDayHasOneDigest(t *testing.T) {
 }
 
 // TestWhatIsHeldIsTold: over two days, each campaign is either delivered or in
-// exactly one digest, whoever the subscriber is.
+// exactly one digest, whoever the subscriber is, and though no node was there for
+// some time to open digests.
 func TestWhatIsHeldIsTold(t *testing.T) {
+	for _, away := range [][2]time.Duration{{}, {20 * time.Hour, 30 * time.Hour}, {20 * time.Hour, 50 * time.Hour}, {45 * time.Hour, 93 * time.Hour}} {
+		t.Run(away[1].String(), func(t *testing.T) { testWhatIsHeldIsTold(t, away[0], away[1]) })
+	}
+}
+
+func testWhatIsHeldIsTold(t *testing.T, gone, back time.Duration) {
 	begin := time.Date(2026, 3, 27, 23, 0, 0, 0, time.UTC) // the clocks are set on the 29th
 	var since []Campaign
 	for i := range 120 {
@@ -67,16 +77,25 @@ func TestWhatIsHeldIsTold(t *testing.T) {
 		} {
 			loc := zone(t, name)
 			told := map[int]int{}
-			for slot := begin.Truncate(digestSlot); slot.Before(begin.Add(96 * time.Hour)); slot = slot.Add(digestSlot) {
+			var digests []Campaign
+			for slot := begin.Truncate(digestSlot); slot.Before(begin.Add(150 * time.Hour)); slot = slot.Add(digestSlot) {
+				if at := slot.Sub(begin); gone <= at && at < back {
+					continue
+				}
 				from := slot.Add(-digestBack) // as the store gives them
 				low := slices.IndexFunc(since, func(c Campaign) bool { return !c.OpenedAt.Before(from) })
 				if low < 0 {
 					break
 				}
 				high := max(low, slices.IndexFunc(append(slices.Clone(since), Campaign{OpenedAt: slot}), func(c Campaign) bool { return !c.OpenedAt.Before(slot) }))
-				for _, i := range decideDigest(s, slot, loc, since[low:high]) {
+				all := since[low:high]
+				if _, now := s.digestSpan(slot, loc, 1); now { // else they make no difference, and many are slow
+					all = append(slices.Clone(all), digests...)
+				}
+				for _, i := range decideDigest(s, slot, loc, all) {
 					told[low+i]++
 				}
+				digests = append(digests, newDigest(slot, slot.Add(digestGrace)))
 			}
 			some := 0
 			for i, c := range since {
@@ -165,4 +184,149 @@ func TestTheLongestDigestFits(t *testing.T) {
 	if err != nil || !strings.Contains(string(b), "50 more stories today") {
 		t.Errorf("%s, %v", b, err)
 	}
+}
+
+// drawer is a store that has campaigns and nothing else.
+type drawer struct {
+	Store
+	mu sync.Mutex
+	cs []Campaign
+}
+
+func (s *drawer) CampaignsSince(_ context.Context, t time.Time) (out []Campaign, _ error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, c := range s.cs {
+		if !c.OpenedAt.Before(t) {
+			out = append(out, c)
+		}
+	}
+	return out, nil
+}
+
+func (s *drawer) OpenCampaigns(_ context.Context, _ news.Cursor, cs []Campaign) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, c := range cs {
+		if !slices.ContainsFunc(s.cs, func(have Campaign) bool { return have.ID == c.ID }) {
+			s.cs = append(s.cs, c)
+		}
+	}
+	return nil
+}
+
+// add puts an alert on the drawer that opens now.
+func (s *drawer) add(t *testing.T) Campaign {
+	c := campaign(news.Posted, news.Urgent, time.Now())
+	c.Entry.Offset = uint64(len(s.cs) + 1)
+	c.Entry.Item.ID = fmt.Sprint("n", len(s.cs))
+	c.Entry.Item.Story, c.Entry.Item.Headline = "s"+c.Entry.Item.ID, "Headline of "+c.Entry.Item.ID
+	c.ID, c.Deadline = fmt.Sprint("e.", c.Entry.Offset), time.Now().Add(6*time.Hour)
+	if err := s.OpenCampaigns(t.Context(), news.Cursor{}, []Campaign{c}); err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+// serve is a service on the drawer.
+func (s *drawer) serve(t *testing.T) *Service {
+	t.Helper()
+	svc, err := New(s, nil, testKeys(t), Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(svc.net.close)
+	return svc
+}
+
+func testKeys(t *testing.T) VAPID {
+	t.Helper()
+	keys, err := VAPID{}.Rotated()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return keys
+}
+
+// TestDigestsAfterAnOutage: a site that was away for some hours sends the digests
+// of that time, and one that was away for longer tells in the next one what those
+// had to tell.
+func TestDigestsAfterAnOutage(t *testing.T) {
+	for _, away := range []time.Duration{time.Minute, 4 * time.Hour, 5*time.Hour + 50*time.Minute, 9 * time.Hour, 30 * time.Hour, 53 * time.Hour} {
+		t.Run(away.String(), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				start := time.Now().UTC() // midnight
+				s := &drawer{}
+				svc := s.serve(t)
+				who := Subscription{Level: news.Urgent, DailyMax: 1, Digest: 60, CreatedAt: start.Add(-24 * time.Hour)}
+				s.add(t)
+				time.Sleep(10 * time.Minute)
+				held := s.add(t)
+				time.Sleep(49 * time.Minute) // a minute before its digest
+				slot := start.Add(time.Hour)
+				time.Sleep(away)
+				ctx, cancel := context.WithCancel(t.Context())
+				done := make(chan struct{})
+				go func() { svc.openDigests(ctx); close(done) }()
+				time.Sleep(50 * time.Hour) // of any digest that tells
+				cancel()
+				<-done
+				var told []time.Duration
+				for _, c := range s.cs {
+					if !c.isDigest() {
+						continue
+					}
+					d, err := svc.newDigestOf(t.Context(), c)
+					if err != nil {
+						t.Fatal(err)
+					}
+					v, text, err := d.text(c, who, c.OpenedAt, time.UTC, "https://news.example", "")
+					if err != nil {
+						t.Fatal(err)
+					}
+					if v != Unwanted {
+						told = append(told, c.Entry.Item.PostedAt.Sub(slot))
+						if !strings.Contains(string(text), held.Entry.Item.Headline) || !c.OpenedAt.Before(c.Deadline) {
+							t.Errorf("the digest of %v says %s, until %v", c.Entry.Item.PostedAt, text, c.Deadline)
+						}
+					}
+				}
+				want := time.Duration(0) // its own, or the first that is not too late
+				for away-time.Minute >= want+digestLife {
+					want += 24 * time.Hour
+				}
+				if len(told) != 1 || told[0] != want {
+					t.Errorf("it was told in the digests %v after its own, want %v", told, want)
+				}
+			})
+		})
+	}
+}
+
+// TestALateDeliveryIsStillHeld: what is beyond the day's bound waits for the
+// digest, however late a worker comes to it.
+func TestALateDeliveryIsStillHeld(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := &drawer{}
+		svc := s.serve(t)
+		time.Sleep(10 * time.Minute) // after midnight
+		s.add(t)
+		time.Sleep(23*time.Hour + 30*time.Minute)
+		c := s.add(t)
+		for range 2 {
+			w := &task{Service: svc, lease: Lease{Campaign: c}}
+			if err := w.prepare(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			who := Subscription{Level: news.Urgent, DailyMax: 1}
+			if v, _ := w.voice(c, who, time.Now()); v != Held {
+				t.Errorf("%v after it opened its voice is %v", time.Since(c.OpenedAt), v)
+			}
+			who.DailyMax = 2
+			if v, _ := w.voice(c, who, time.Now()); v != Loud {
+				t.Errorf("%v after it opened the voice for who has had one of two is %v", time.Since(c.OpenedAt), v)
+			}
+			time.Sleep(5 * time.Hour)
+		}
+	})
 }

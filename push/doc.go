@@ -52,6 +52,9 @@
 //   - A correction or withdrawal calls back what is unsent of the entry it
 //     replaces, goes first to those whom that had reached, never overtakes what is on its way to the same device, never
 //     travels in a lower lane than the error did, and lives at least as long.
+//   - An item of a story never comes after a newer one of it: whoever gets the newer
+//     campaign is not sent what is left of the older one, which counts as cancelled.
+//     A correction of the older one comes beside it.
 //   - We connect to push services' hosts and to those the operator named, and
 //     to public addresses only unless the host was named. Redirects are not
 //     followed, every request is limited in time, every answer in size.

@@ -15,6 +15,7 @@ type page struct {
 	loud       []byte // what is sealed
 	silent     []byte
 	own        [][]byte // a digest's, by delivery; nil for other campaigns
+	apart      *apart   // nil where there is nothing of it
 	topic      string
 	urgency    string
 
@@ -56,6 +57,12 @@ func (p *page) drop(i int, out outcome) {
 func (p *page) text(i int, v Voice) []byte {
 	if p.own != nil {
 		return p.own[i]
+	}
+	if a := p.apart; a != nil && a.has[i] {
+		if v == Silent {
+			return a.silent
+		}
+		return a.loud
 	}
 	if v == Silent {
 		return p.silent

@@ -27,7 +27,7 @@ type notification struct {
 	Title     string     `json:"title"`
 	Body      string     `json:"body"`
 	Navigate  string     `json:"navigate"` // absolute
-	Tag       string     `json:"tag"`      // one notification a story
+	Tag       string     `json:"tag"`      // one notification a story, see Campaign.Story
 	Lang      string     `json:"lang"`
 	Dir       string     `json:"dir"`
 	Silent    bool       `json:"silent"`
@@ -55,6 +55,11 @@ type noticeData struct {
 // long a summary is cut first, then the headline. site is the public URL,
 // icon an absolute URL or empty.
 func payload(c Campaign, site, icon string, silent bool) ([]byte, error) {
+	return payloadAs(c, c.tag(), site, icon, silent)
+}
+
+// payloadAs is payload with a tag of its own.
+func payloadAs(c Campaign, tag, site, icon string, silent bool) ([]byte, error) {
 	item := c.Entry.Item
 	title, body := wording(c.Entry)
 	within := time.Duration(0)
@@ -62,7 +67,7 @@ func payload(c Campaign, site, icon string, silent bool) ([]byte, error) {
 		within = receiptJitter
 	}
 	return fit(notice{8030, false, notification{
-		Title: title, Body: body, Navigate: site + "/s/" + item.Story, Tag: item.Story, Lang: item.Language, Dir: "auto",
+		Title: title, Body: body, Navigate: site + "/s/" + item.Story, Tag: tag, Lang: item.Language, Dir: "auto",
 		Silent: silent, Timestamp: item.RevisedAt.UnixMilli(), Icon: icon,
 		Data: noticeData{Receipt: c.Token, OneIn: c.Sample, WithinMS: within.Milliseconds(), Item: item.ID, Story: item.Story, Kind: string(c.Entry.Kind), Level: item.Level, Drill: item.Drill},
 	}})

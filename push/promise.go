@@ -57,7 +57,7 @@ const (
 	PromiseOpen   Verdict = "open"   // its time is not over
 	PromiseKept   Verdict = "kept"   //
 	PromiseBroken Verdict = "broken" //
-	PromiseVoid   Verdict = "void"   // nobody was in the audience, or a later entry replaced the campaign first
+	PromiseVoid   Verdict = "void"   // nobody was in the audience, or later entries replaced the campaign first
 )
 
 // verdictLag is how much later than it happened the store may know what was
@@ -66,15 +66,20 @@ const verdictLag = 5 * time.Second
 
 // Judge says what has become of the promise at the time now. Only Open changes
 // later, but for what a node did not come to write down in time: late news may
-// still make Kept of Broken.
+// still make Kept of Broken. Who gets a newer item of the story instead was
+// promised that.
 func (p Promise) Judge(r Report, now time.Time) Verdict {
 	all, known := r.Audience()
-	need := p.Share * float64(all)
-	if d, ok := timeTo(r.Tally.AcceptedAt, need); r.Scanned && all > 0 && ok && d <= p.Within {
+	owed := float64(all)
+	if t := r.Tally; !r.Cancelled && t.Audience > 0 {
+		owed *= float64(t.Audience-t.Cancelled) / float64(t.Audience)
+	}
+	need := p.Share * owed
+	if d, ok := timeTo(r.Tally.AcceptedAt, need); r.Scanned && owed > 0 && ok && d <= p.Within {
 		return PromiseKept
 	}
 	switch over := now.Sub(r.Campaign.OpenedAt) > p.Within+verdictLag; {
-	case r.Cancelled, r.Done && all == 0:
+	case r.Cancelled, r.Done && owed == 0:
 		return PromiseVoid
 	case r.Done:
 		return PromiseBroken

@@ -70,6 +70,10 @@ func TestPromiseJudge(t *testing.T) {
 		{"nothing is known", in(Tally{}, 0, false, false), 20 * time.Second, PromiseBroken},
 		{"nobody", in(Tally{}, 1, true, false), 20 * time.Second, PromiseVoid},
 		{"replaced", in(slow, 0.7, false, true), 3 * time.Second, PromiseVoid},
+		{"a newer item of the story for most", in(Tally{Audience: 100, Accepted: 28, Gone: 2, Cancelled: 70, AcceptedAt: map[int]int64{50: 28}}, 1, true, false), time.Minute, PromiseKept},
+		{"and too late for the rest", in(Tally{Audience: 100, Accepted: 30, Cancelled: 70, AcceptedAt: map[int]int64{150: 30}}, 1, true, false), time.Minute, PromiseBroken},
+		{"a newer item of the story for all", in(Tally{Audience: 100, Cancelled: 100}, 1, true, false), time.Minute, PromiseVoid},
+		{"replaced, and what was sent was in time", in(Tally{Audience: 100, Accepted: 30, Cancelled: 70, AcceptedAt: map[int]int64{50: 30}}, 1, true, true), time.Minute, PromiseVoid},
 		{"replaced after it was kept", in(soon, 1, true, true), time.Minute, PromiseKept},
 	} {
 		if got := p.Judge(c.r, opened.Add(c.after)); got != c.want {

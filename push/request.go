@@ -46,7 +46,7 @@ func (n *network) request(ctx context.Context, cc *http.ClientConn, o *origin, j
 			"Content-Encoding": {"aes128gcm"},
 			"Content-Type":     {"application/octet-stream"},
 			"Ttl":              {strconv.FormatInt(int64(left/time.Second), 10)},
-			"Topic":            {p.topic},
+			"Topic":            {p.topicOf(j.index)},
 			"Urgency":          {p.urgency},
 			"User-Agent":       {userAgent},
 		},

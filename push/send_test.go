@@ -39,7 +39,10 @@ func newTask(t testing.TB, keys VAPID, o Options) *task {
 // sendAll makes an attempt for each and returns the results.
 func sendAll(t testing.TB, k *task, subs ...Subscription) []outcome {
 	t.Helper()
-	p, _ := k.send(t.Context(), t.Context(), deliveries(subs), time.Now())
+	p, _, err := k.send(t.Context(), t.Context(), deliveries(subs), time.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
 	<-p.done
 	k.pages.leave(p)
 	return p.results
@@ -193,7 +196,10 @@ func TestAPageIsCalledBack(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		pages := make(chan *page)
 		go func() {
-			p, _ := w.send(ctx, t.Context(), deliveries(times(50, func() Subscription { return k.Subscribe("slow") })), time.Now())
+			p, _, err := w.send(ctx, t.Context(), deliveries(times(50, func() Subscription { return k.Subscribe("slow") })), time.Now())
+			if err != nil {
+				t.Error(err)
+			}
 			pages <- p
 		}()
 		<-begun

@@ -57,6 +57,10 @@ type Subscriptions interface {
 	Lives(ctx context.Context, after ID, limit int) ([]Life, error)
 	// CountSubscriptions is how many stand, confirmed or not.
 	CountSubscriptions(ctx context.Context) (int64, error)
+	// Changes is a number that is another one after somebody who stood has
+	// departed, wants something else or was confirmed. Who comes is in no campaign
+	// that is open, and who comes again as they were changes nothing.
+	Changes(ctx context.Context) (int64, error)
 	// Receivers is what sealing takes to know of the subscriptions after an ID
 	// that are in the shards of r, in order of ID and at most limit.
 	Receivers(ctx context.Context, r Range, after ID, limit int) ([]Receiver, error)
@@ -88,10 +92,12 @@ type Campaigns interface {
 	// those whom the replaced campaign had reached comes first, then one that
 	// begins in w.Blocks. ok is false if there is none, or while all campaigns are
 	// stopped. Each claim has a Token above all earlier ones of its range.
-	// Where another worker holds a range of an older campaign of the item,
-	// ranges with shards in common are not given out until it lets go or its
-	// lease ends: what may be on its way to a device must not come after what
-	// corrects it.
+	// Where another worker holds a range of an older campaign of the item, or of
+	// its Campaign.Story if it has one, ranges with shards in common are not given
+	// out until it lets go or its lease ends: what may be on its way to a device
+	// must not come after what takes its place. Nor are they while one of the
+	// story that is older, in a higher Lane and not cancelled has not been scanned
+	// there.
 	Claim(ctx context.Context, w Worker, now time.Time, lease time.Duration) (l Lease, ok bool, err error)
 	// Deliveries is the next page of l, at most limit: retries due by now
 	// first, then subscriptions after the range's cursor that stood when the

@@ -17,7 +17,7 @@ type Tally struct {
 	Gone      int64            // 404 or 410
 	Failed    map[string]int64 // given up, by reason
 	Expired   int64            // the deadline came first
-	Cancelled int64            // replaced by a correction or withdrawal first
+	Cancelled int64            // replaced first: by a later entry of the item, or a newer item of the story that the subscriber gets
 
 	Held      int64 // not in the audience: it waits for their digest
 	Retried   int64 // attempts beyond the first

@@ -6,9 +6,9 @@ import (
 )
 
 // underway is the pages that this node is sending. It sees to it that the last
-// word on an item is the last that a device hears: what is unsent of an older
-// campaign is called back as soon as a newer one of the item is known, and
-// where an older notification may still be on its way to a push service, the
+// word on an item, and the last item of a story, is the last that a device hears:
+// what is unsent of an older campaign is called back as soon as a newer one that
+// it gives way to is known, and where an older notification may still be on its way to a push service, the
 // newer one waits for it. Push services keep the message that came last.
 type underway struct {
 	net  *network
@@ -20,6 +20,7 @@ type underway struct {
 	lanes  map[int]time.Time // when a campaign of the lane was last opened
 	halted bool              // all sending is stopped
 	newest map[string]newest // by item
+	latest map[string]newest // by story
 }
 
 // turn is a worker's time on a range. A campaign of a higher lane ends it.
@@ -38,7 +39,7 @@ const (
 )
 
 func newUnderway(net *network, keep time.Duration) *underway {
-	return &underway{net: net, keep: keep, pages: map[*page]struct{}{}, turns: map[*turn]struct{}{}, lanes: map[int]time.Time{}, newest: map[string]newest{}}
+	return &underway{net: net, keep: keep, pages: map[*page]struct{}{}, turns: map[*turn]struct{}{}, lanes: map[int]time.Time{}, newest: map[string]newest{}, latest: map[string]newest{}}
 }
 
 // begin is the turn of a worker on a campaign.
@@ -87,8 +88,9 @@ type newest struct {
 const overtake = 200 * time.Millisecond
 
 // enter adds p. busy is the subscriptions to which an older notification of
-// the item is on its way.
-func (u *underway) enter(p *page) (busy map[ID]bool) {
+// the item or the story is on its way, latest the last entry of the story for
+// which a campaign is known to be open.
+func (u *underway) enter(p *page) (busy map[ID]bool, latest uint64) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	u.supersede(p.campaign)
@@ -97,7 +99,7 @@ func (u *underway) enter(p *page) (busy map[ID]bool) {
 		u.net.recall(p)
 	}
 	for other := range u.pages {
-		if other.campaign.Entry.Item.ID == item && other.campaign.Entry.Offset < offset {
+		if other.campaign.replaceable(p.campaign) {
 			for i, d := range other.deliveries {
 				if other.settled[i].Load() {
 					continue
@@ -110,7 +112,7 @@ func (u *underway) enter(p *page) (busy map[ID]bool) {
 		}
 	}
 	u.pages[p] = struct{}{}
-	return busy
+	return busy, u.latest[p.campaign.Story()].offset
 }
 
 // leave takes p away: all its deliveries have their results.
@@ -161,22 +163,33 @@ func (u *underway) halt(stopped bool) (changed bool) {
 	return true
 }
 
-// supersede notes that c is open and calls back older pages of its item. The
-// caller holds u.mu.
+// supersede notes that c is open and calls back older pages of its item, and
+// those of its story that give way to it before they are through. The caller
+// holds u.mu.
 func (u *underway) supersede(c Campaign) {
 	item, offset, now := c.Entry.Item.ID, c.Entry.Offset, time.Now()
-	if offset <= u.newest[item].offset {
-		return
+	last, fresh := u.note(u.newest, item, offset, now), false
+	if story := c.Story(); story != "" {
+		fresh = u.note(u.latest, story, offset, now)
 	}
-	for old, n := range u.newest {
-		if now.Sub(n.at) > u.keep {
-			delete(u.newest, old)
-		}
-	}
-	u.newest[item] = newest{offset, now}
 	for p := range u.pages {
-		if p.campaign.Entry.Item.ID == item && p.campaign.Entry.Offset < offset {
+		old := p.campaign
+		if last && old.Entry.Item.ID == item && old.Entry.Offset < offset || fresh && old.givesWay(c) && old.Lane <= c.Lane {
 			u.net.recall(p)
 		}
 	}
+}
+
+// note keeps the offset as the newest of its key and reports whether it is.
+func (u *underway) note(of map[string]newest, key string, offset uint64, now time.Time) bool {
+	if offset <= of[key].offset {
+		return false
+	}
+	for old, n := range of {
+		if now.Sub(n.at) > u.keep {
+			delete(of, old)
+		}
+	}
+	of[key] = newest{offset, now}
+	return true
 }

@@ -12,7 +12,7 @@ type Unsent struct {
 	Campaign Campaign
 	Sent     int64 // of the audience: push services have taken or refused them
 	Unsent   int64 // of the audience: no outcome yet; with those who have not been scanned as far as they were counted
-	Exact    bool  // all were counted, and no worker has a result that is not
+	Exact    bool  // all were counted as subscriptions now are, and no worker has a result that is not
 }
 
 // rest is what a range has left: who comes after the cursor.
@@ -24,12 +24,12 @@ type rest struct {
 
 // counted is how many of the rests the campaigns are for. While all sending is
 // stopped and the workers have let go cursors stand still, so that nothing has to
-// be counted twice until somebody comes or goes.
+// be counted twice until somebody goes or wants something else.
 type counted struct {
 	wake chan struct{} // holds one ring for countRests
 
 	mu       sync.Mutex
-	standing int64 // subscriptions when it was counted
+	changes int64 // see Subscriptions.Changes, when it was counted
 	have     map[rest]int64
 }
 
@@ -44,14 +44,14 @@ func (s *Service) Unsent(ctx context.Context) ([]Unsent, error) {
 	if err != nil {
 		return nil, err
 	}
-	standing, err := s.store.CountSubscriptions(ctx)
+	changes, err := s.store.Changes(ctx)
 	if err != nil {
 		return nil, err
 	}
 	out := make([]Unsent, len(open))
 	s.counted.mu.Lock()
 	defer s.counted.mu.Unlock()
-	missing := s.counted.standing != standing
+	missing := s.counted.changes != changes
 	for i, u := range open {
 		t := u.Tally
 		out[i] = Unsent{Campaign: u.Campaign, Sent: t.settled() - t.Expired - t.Cancelled, Unsent: t.Queued(), Exact: true}
@@ -61,7 +61,7 @@ func (s *Service) Unsent(ctx context.Context) ([]Unsent, error) {
 				n, ok = 0, true
 			}
 			out[i].Unsent += n
-			stale := !r.Scanned && s.counted.standing != standing
+			stale := !r.Scanned && s.counted.changes != changes
 			out[i].Exact = out[i].Exact && ok && !stale && !r.Held
 			missing = missing || !ok
 		}
@@ -88,13 +88,13 @@ func (s *Service) countRests(ctx context.Context) {
 }
 
 // countAll counts the rests, as long as all is stopped: when no worker has any
-// range, and again if somebody came or went meanwhile.
+// range, and again if somebody went or wanted something else meanwhile.
 func (s *Service) countAll(ctx context.Context) error {
 	for ctx.Err() == nil {
 		if stop, err := s.store.Stopped(ctx); stop == nil || err != nil {
 			return err
 		}
-		standing, err := s.store.CountSubscriptions(ctx)
+		changes, err := s.store.Changes(ctx)
 		if err != nil {
 			return err
 		}
@@ -106,27 +106,28 @@ func (s *Service) countAll(ctx context.Context) error {
 			pauseFor(ctx, stopEvery)
 			continue
 		}
-		s.counted.keep(open, standing)
+		s.counted.keep(open, changes)
 		for _, u := range open {
+			t := &task{Service: s, lease: Lease{Campaign: u.Campaign}}
 			for _, r := range u.Ranges {
 				if stop, err := s.store.Stopped(ctx); stop == nil || err != nil {
 					return err
 				}
-				if err := s.countRest(ctx, u.Campaign, r); err != nil {
+				if err := t.countRest(ctx, r); err != nil {
 					return err
 				}
 			}
 		}
-		if now, err := s.store.CountSubscriptions(ctx); err != nil || now == standing {
+		if now, err := s.store.Changes(ctx); err != nil || now == changes {
 			return err
 		}
 	}
 	return nil
 }
 
-// keep forgets what is not of these campaigns as they stand, and all if there
-// are more or fewer subscriptions than when it was counted.
-func (c *counted) keep(open []Unfinished, standing int64) {
+// keep forgets what is not of these campaigns as they stand, and all if
+// subscriptions have changed since it was counted.
+func (c *counted) keep(open []Unfinished, changes int64) {
 	left := map[rest]bool{}
 	for _, u := range open {
 		for _, r := range u.Ranges {
@@ -135,8 +136,8 @@ func (c *counted) keep(open []Unfinished, standing int64) {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	same := c.standing == standing
-	c.standing = standing
+	same := c.changes == changes
+	c.changes = changes
 	maps.DeleteFunc(c.have, func(r rest, _ int64) bool { return !same || !left[r] })
 }
 
@@ -151,23 +152,28 @@ func anyHeld(open []Unfinished) bool {
 	return false
 }
 
-// countRest counts whom the campaign is for of those that a range has left.
-func (s *Service) countRest(ctx context.Context, c Campaign, r RangeState) error {
+// countRest counts whom the campaign is for of those that a range has left, by
+// the decision that sending makes.
+func (t *task) countRest(ctx context.Context, r RangeState) error {
+	c := t.lease.Campaign
 	of := rest{c.ID, r.Low, r.Cursor}
-	s.counted.mu.Lock()
-	_, known := s.counted.have[of]
-	s.counted.mu.Unlock()
+	t.counted.mu.Lock()
+	_, known := t.counted.have[of]
+	t.counted.mu.Unlock()
 	if known || r.Scanned {
 		return nil
 	}
-	n := int64(0)
+	if err := t.prepare(ctx); err != nil {
+		return err
+	}
+	n, now := int64(0), time.Now()
 	for after := r.Cursor; ; {
-		page, err := s.store.Standing(ctx, c.ID, r.Range, after, countPage)
+		page, err := t.store.Standing(ctx, c.ID, r.Range, after, countPage)
 		if err != nil {
 			return err
 		}
 		for _, sub := range page {
-			if sub.wants(c) {
+			if v, _ := t.voice(c, sub, now); v > Held {
 				n++
 			}
 			after = sub.ID
@@ -176,9 +182,9 @@ func (s *Service) countRest(ctx context.Context, c Campaign, r RangeState) error
 			break
 		}
 	}
-	s.counted.mu.Lock()
-	defer s.counted.mu.Unlock()
-	s.counted.have[of] = n
+	t.counted.mu.Lock()
+	defer t.counted.mu.Unlock()
+	t.counted.have[of] = n
 	return nil
 }
 

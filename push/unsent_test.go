@@ -1,6 +1,7 @@
 package push_test
 
 import (
+	"fmt"
 	"net/http"
 	"testing"
 	"time"
@@ -70,5 +71,86 @@ func TestExactCountsWhileStopped(t *testing.T) {
 	h.finished(waits)
 	if got, err := desk.Unsent(t.Context()); err != nil || len(got) != 0 {
 		t.Errorf("when all is done: %+v, %v", got, err)
+	}
+}
+
+// unsent waits until the counts are exact and as they should be, in the order of
+// the service.
+func (h *house) unsent(what string, want ...int64) {
+	h.t.Helper()
+	var got []push.Unsent
+	h.until(what, func() bool {
+		var err error
+		if got, err = h.svc.Unsent(h.t.Context()); err != nil {
+			h.t.Fatal(err)
+		}
+		exact := true
+		for _, u := range got {
+			exact = exact && u.Exact
+		}
+		return exact
+	})
+	for i, u := range got {
+		if len(got) != len(want) || u.Unsent != want[i] || u.Sent != 0 {
+			h.t.Errorf("%s: campaign %d of %d has %d sent and %d unsent, want %d", what, i, len(got), u.Sent, u.Unsent, want)
+		}
+	}
+}
+
+// TestExactCountsAreOfWhoWillGetIt: who has had enough for the day is counted
+// where the digest will tell them and nowhere else, and who departs or wants
+// something else is counted no more, though another comes.
+func TestExactCountsAreOfWhoWillGetIt(t *testing.T) {
+	h := newHouse(t, nil, nil)
+	h.stop()
+	if err := h.store.Stop(t.Context(), push.Stop{By: "k1", At: time.Now()}); err != nil {
+		t.Fatal(err)
+	}
+	slot := time.Now().UTC().Add(-time.Minute).Truncate(15 * time.Minute)
+	wish := func(most int) func(s *push.Subscription) {
+		return func(s *push.Subscription) {
+			s.CreatedAt = slot.Add(-48 * time.Hour)
+			s.DailyMax, s.Digest = most, slot.Hour()*60+slot.Minute()
+		}
+	}
+	all := h.subscribe(10, "ok", wish(0))
+	h.subscribe(20, "ok", wish(1))
+	var cs []push.Campaign
+	for i := range 2 {
+		e := h.post(news.Post{Headline: fmt.Sprint("Story ", i)})
+		c := push.Campaign{ID: news.Cursor{Epoch: h.epoch(), Offset: e.Offset}.String(), Entry: e, Reach: news.Reach{Level: news.Urgent}, Lane: 4,
+			Token: fmt.Sprintf("%022d", i), OpenedAt: slot.Add(time.Duration(i-2) * time.Minute), Deadline: time.Now().Add(time.Hour)}
+		cs = append(cs, c)
+	}
+	if err := h.store.OpenCampaigns(t.Context(), news.Cursor{Epoch: h.epoch(), Offset: cs[1].Entry.Offset}, cs); err != nil {
+		t.Fatal(err)
+	}
+	h.start(nil)
+	h.until("the digest is open", func() bool {
+		_, err := h.svc.Report(t.Context(), fmt.Sprint("digest-", slot.Unix()))
+		return err == nil
+	})
+	h.unsent("with a bound of one a day", 30, 10, 20)
+
+	gone := all[0]
+	if err := h.store.DeleteSubscription(t.Context(), gone.ID, gone.Auth); err != nil {
+		t.Fatal(err)
+	}
+	h.subscribe(1, "ok", wish(0))
+	h.unsent("one departs and another comes", 29, 9, 20)
+
+	other := all[1]
+	other.Level = news.Flash
+	if _, err := h.store.PutSubscription(t.Context(), other); err != nil {
+		t.Fatal(err)
+	}
+	h.unsent("one wants flashes only", 28, 8, 20)
+	if err := h.svc.Resume(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	for i, want := range []int64{28, 8} {
+		if r := h.finished(cs[i].Entry); r.Tally.Audience != want || r.Tally.Accepted != want {
+			t.Errorf("campaign %d came to %+v", i, r.Tally)
+		}
 	}
 }

@@ -113,6 +113,8 @@ type task struct {
 	last         Page       // the one before
 	late         []*page    // that have deliveries without an answer
 	today        []Campaign // see Decide
+	rivals       []rival    // see learn
+	known        uint64     // the last entry of the story that the worker has heard of
 	loud, silent []byte
 	digest       *digest // nil for other campaigns
 }
@@ -132,7 +134,10 @@ func (t *task) next(ctx, sending context.Context) (more bool, err error) {
 	if err != nil {
 		return false, err
 	}
-	p, voices := t.send(ctx, sending, found.Deliveries, now)
+	p, voices, err := t.send(ctx, sending, found.Deliveries, now)
+	if err != nil {
+		return false, err
+	}
 	progress := p.count(voices, t.guard.mayRemove(), t.again())
 	t.last = found
 	t.addLate(&progress)
@@ -161,14 +166,7 @@ func (t *task) prepare(ctx context.Context) (err error) {
 	if t.silent, err = payload(c, t.o.PublicURL, t.o.Icon, true); err != nil {
 		return err
 	}
-	// A day of the subscriber's has at most 25 hours, and zones change.
-	all, err := t.store.CampaignsSince(ctx, time.Now().Add(-26*time.Hour))
-	for _, other := range all {
-		if other.Entry.Offset < c.Entry.Offset {
-			t.today = append(t.today, other)
-		}
-	}
-	return err
+	return t.learn(ctx, c.Entry.Offset)
 }
 
 // write checkpoints the progress where the last page has left the range.
@@ -184,17 +182,29 @@ func (t *task) write(ctx context.Context, p Progress) (State, error) {
 
 // send makes the deliveries' attempts and returns when each has its result,
 // within the page's time and that of one request more; or, if all are on their
-// way, when it has waited long enough for the slowest.
-func (t *task) send(ctx, sending context.Context, ds []Delivery, now time.Time) (*page, []Voice) {
+// way, when it has waited long enough for the slowest. After an error, which is
+// the store's, none was made.
+func (t *task) send(ctx, sending context.Context, ds []Delivery, now time.Time) (*page, []Voice, error) {
 	p := t.newPage(ds)
-	busy := t.pages.enter(p)
+	busy, latest := t.pages.enter(p)
+	var err error
+	if latest > max(t.known, p.campaign.Entry.Offset) { // who wants what has come meanwhile is decided with the page in its place
+		err = t.learn(ctx, latest)
+	}
+	if err == nil {
+		err = t.setApart(p, now)
+	}
+	if err != nil {
+		t.pages.leave(p)
+		return nil, nil, err
+	}
 	voices := make([]Voice, len(ds))
 	for i, d := range ds {
 		voices[i] = t.decide(p, i, now)
 		t.sendOne(sending, p, i, voices[i], busy[d.Subscription.ID], now)
 	}
 	if len(ds) == 0 {
-		return p, voices
+		return p, voices, nil
 	}
 	late := time.NewTimer(t.o.pageTime())
 	defer late.Stop()
@@ -202,23 +212,30 @@ func (t *task) send(ctx, sending context.Context, ds []Delivery, now time.Time) 
 		t.net.recall(p)
 		<-p.done
 	}
-	return p, voices
+	return p, voices, nil
 }
 
 // decide says how a delivery of the page is to be made. A digest's text is made
 // here.
 func (t *task) decide(p *page, i int, now time.Time) Voice {
-	s := p.deliveries[i].Subscription
+	v, text := t.voice(p.campaign, p.deliveries[i].Subscription, now)
+	if t.digest != nil {
+		p.own[i] = text
+	}
+	return v
+}
+
+// voice says how s is to get c, and a digest's text for it.
+func (t *task) voice(c Campaign, s Subscription, now time.Time) (Voice, []byte) {
 	zone := t.zones.of(s)
 	if t.digest == nil {
-		return Decide(s, p.campaign, now, zone, t.today)
+		return Decide(s, c, now, zone, t.today), nil
 	}
-	v, text, err := t.digest.text(p.campaign, s, now, zone, t.o.PublicURL, t.o.Icon)
+	v, text, err := t.digest.text(c, s, now, zone, t.o.PublicURL, t.o.Icon)
 	if err != nil {
-		t.o.Logger.Error("write a digest", "campaign", p.campaign.ID, "error", err)
+		t.o.Logger.Error("write a digest", "campaign", c.ID, "error", err)
 	}
-	p.own[i] = text
-	return v
+	return v, text
 }
 
 // await waits until the page has all its results, or enough of them to go on.
@@ -244,7 +261,7 @@ func (t *task) await(ctx context.Context, p *page, late <-chan time.Time) bool {
 
 func (t *task) newPage(ds []Delivery) *page {
 	c := t.lease.Campaign
-	p := &page{campaign: c, deliveries: ds, loud: t.loud, silent: t.silent, topic: topic(c.Entry.Item.Story), urgency: urgency(c.level()),
+	p := &page{campaign: c, deliveries: ds, loud: t.loud, silent: t.silent, topic: topic(c.tag()), urgency: urgency(c.level()),
 		services: make([]string, len(ds)), results: make([]outcome, len(ds)), settled: make([]atomic.Bool, len(ds)), done: make(chan struct{}), handed: make(chan struct{})}
 	if t.digest != nil {
 		p.own = make([][]byte, len(ds))
@@ -267,7 +284,7 @@ func (t *task) sendOne(sending context.Context, p *page, i int, v Voice, busy bo
 	}
 	switch {
 	case v <= Held && d.Attempts == 0: // not in the audience
-	case t.lease.Cancelled:
+	case t.lease.Cancelled, v > Held && t.overtaken(d, now):
 		out.fate = cancelled
 	case v <= Held:
 		out.fate, out.reason = failed, FailedUnwanted

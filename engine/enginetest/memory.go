@@ -3,6 +3,7 @@ package enginetest
 import (
 	"context"
 	"errors"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -172,6 +173,27 @@ func testAbandonedWrites(t *testing.T, s *store) {
 	tally := must(s.node(0).Report(ctx, "na"))(t).Tally
 	if whole := tally.Audience == before+int64(len(page.Deliveries)); err == nil && !whole || tally.Queued() != 0 {
 		t.Fatalf("after an abandoned checkpoint (%v): %+v", err, tally)
+	}
+
+	// Letters that callers gave up replaying are in one place: all of one's calls
+	// together replayed each of them at most once, and the rest can be yet.
+	page = must(s.node(0).Deliveries(ctx, l, base, 20))(t)
+	must(s.node(0).Checkpoint(ctx, l, progress(page, l, always(fail), base)))(t)
+	failures := must(s.node(0).Report(ctx, "na"))(t).Tally.Failed["size"]
+	var acknowledged atomic.Int64
+	together(callers, func(i int) {
+		mine, cancel := context.WithCancel(ctx)
+		go cancel()
+		n, err := s.node(i).Replay(mine, "na", "size", base)
+		if err != nil && !errors.Is(err, context.Canceled) {
+			t.Errorf("replay: %v", err)
+		}
+		acknowledged.Add(n)
+	})
+	acknowledged.Add(must(s.node(0).Replay(ctx, "na", "size", base))(t))
+	tally = must(s.node(0).Report(ctx, "na"))(t).Tally
+	if n := acknowledged.Load(); n > failures || tally.Failed["size"] != 0 || tally.Queued() != failures {
+		t.Fatalf("%d were replayed of %d, %d said so: %+v", tally.Queued(), failures, n, tally)
 	}
 }
 

@@ -86,3 +86,49 @@ func testSubscriptions(t *testing.T, s *store) {
 	equal(t, "times created", created.Load(), int32(1))
 	equal(t, "count", must(e.CountSubscriptions(ctx))(t), int64(n+1))
 }
+
+// testChanges: what may change whom an open campaign is for is told, and nothing
+// that does not.
+func testChanges(t *testing.T, s *store) {
+	ctx, e := t.Context(), s.node(0)
+	subscribe(t, e, 0, 10)
+	sub, doubtful, leaves, unseen := subscriber(1), subscriber(6), subscriber(2), subscriber(3)
+	if !doubtful.Unconfirmed {
+		t.Fatal("the fixture is confirmed")
+	}
+	put := func(s push.Subscription) func() {
+		return func() { must(e.PutSubscription(ctx, s))(t) }
+	}
+	again, topics, quiet := sub, sub, sub
+	again.SeenAt = base.Add(time.Hour)
+	topics.Topics = []string{"sport"}
+	quiet.Quiet = nil
+	confirm := func() { ok(t, e.ConfirmSubscription(ctx, doubtful.ID, doubtful.Auth)) }
+	for _, step := range []struct {
+		name    string
+		do      func()
+		changes bool
+	}{
+		{"somebody comes", put(subscriber(20)), false},
+		{"comes again", put(again), false},
+		{"wants other topics", put(topics), true},
+		{"the same again", put(topics), false},
+		{"wants no quiet", put(quiet), true},
+		{"is confirmed", confirm, true},
+		{"is confirmed again", confirm, false},
+		{"departs", func() { ok(t, e.DeleteSubscription(ctx, leaves.ID, leaves.Auth)) }, true},
+		{"is not seen", func() { must(e.ForgetUnseen(ctx, []push.ID{unseen.ID}, unseen.SeenAt.Add(1e6), false))(t) }, true},
+		{"is found gone", func() {
+			open(t, e, posted("na"))
+			l := claim(t, e, "w", base)
+			p := must(e.Deliveries(ctx, l, base, 1))(t)
+			must(e.Checkpoint(ctx, l, progress(p, l, always(gone), base)))(t)
+		}, true},
+	} {
+		was := must(e.Changes(ctx))(t)
+		step.do()
+		if is := must(s.node(1).Changes(ctx))(t); (is != was) != step.changes {
+			t.Errorf("%s: the number was %d and is %d", step.name, was, is)
+		}
+	}
+}

@@ -80,7 +80,7 @@ func (e *Engine) openCampaigns(ctx context.Context, upto news.Cursor, cs []push.
 			if err != nil {
 				return err
 			}
-			args = append(args, c.ID, c.Entry.Item.ID, min(max(c.Lane, 0), 255), at(c.OpenedAt), body, standing, cuts(standing))
+			args = append(args, c.ID, c.Entry.Item.ID, min(max(c.Lane, 0), 255), at(c.OpenedAt), body, standing, cuts(standing), c.Story())
 		}
 	}
 	r := newReply(e.run(ctx, e.scripts.openCampaigns, []string{e.keys.log}, args...))
@@ -202,7 +202,7 @@ func (e *Engine) reportOf(ctx context.Context, item, seq string) (out push.Repor
 			if out.Campaign, err = readBody(value); err != nil {
 				return out, "", err
 			}
-		case "item", "standing", "unscanned", "replays":
+		case "item", "story", "lane", "standing", "unscanned", "replays":
 		case "before":
 			before = value
 		case "cancelled":

@@ -11,7 +11,8 @@
 //	key                  type    contents                                           bound
 //	L                    hash    schema, epoch, head, floor, mark, run (the server  one
 //	                             that the nodes know), followed_…, campaigns (the
-//	                             number of the last one), trusted (see Alarms)
+//	                             number of the last one), trusted (see Alarms),
+//	                             changes (of subscriptions)
 //	L:entries            stream  the log: ID OFFSET-0; first, mark, at, by, body    Trim
 //	L:items              hash    item → place and last entry                        items
 //	L:live, L:drills     zset    items by first                                     items
@@ -24,7 +25,8 @@
 //	L:opened             zset    numbers by time of opening                         campaigns
 //	L:active             zset    numbers of those with ranges left, in the order    being sent
 //	                             in which they are served
-//	L:c:N                hash    a campaign: body, counts, cancelled, unscanned     campaigns
+//	L:c:N                hash    a campaign: body, story, lane, counts, cancelled,  campaigns
+//	                             unscanned
 //	L:c:N:r              zset    its ranges that are left, by when they are free    64, while sent
 //	L:c:N:p              hash    LOW.… : position, token, lease of each range       while sent
 //	L:c:N:t, :w:LOW      hash,   retries: attempts; IDs by when they are due, -1    while sent

@@ -70,8 +70,9 @@ func (e *Engine) letters(ctx context.Context, seq string) ([]letter, error) {
 
 // last is the number and the fields of an item's last campaign. Errors:
 // push.ErrNoCampaign.
-func (e *Engine) last(ctx context.Context, item string) (seq string, c push.Campaign, cancelled bool, err error) {
-	seq, err = again(ctx, e, func(ctx context.Context) (string, error) {
+func (e *Engine) last(ctx context.Context, item string) (string, push.Campaign, bool, error) {
+	var c push.Campaign
+	seq, err := again(ctx, e, func(ctx context.Context) (string, error) {
 		return e.client.HGet(ctx, e.keys.log+":reports", item).Result()
 	})
 	if errors.Is(err, redis.Nil) {
@@ -88,7 +89,7 @@ func (e *Engine) last(ctx context.Context, item string) (seq string, c push.Camp
 	}
 	r := newReply(v, nil)
 	c, err = readBody(r.text())
-	cancelled = r.text() == "1"
+	cancelled := r.text() == "1"
 	return seq, c, cancelled, errors.Join(err, r.err)
 }
 

@@ -16,6 +16,8 @@ func (e *Engine) ConfirmSubscription(ctx context.Context, id push.ID, auth [16]b
 		err = push.ErrNoSubscription
 	case v == int64(-1):
 		err = push.ErrNotYours
+	case v == int64(2):
+		err = e.changed(ctx)
 	}
 	if err != nil {
 		return failed("confirm subscription "+id.String(), err)

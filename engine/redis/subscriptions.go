@@ -2,6 +2,7 @@ package redis
 
 import (
 	"context"
+	"errors"
 	"strconv"
 
 	"crier/push"
@@ -30,7 +31,34 @@ func (e *Engine) putSubscription(ctx context.Context, s push.Subscription) (crea
 	if err == nil && v == int64(-1) {
 		err = push.ErrNotYours
 	}
+	if err == nil && v == int64(2) {
+		err = e.changed(ctx)
+	}
 	return v == int64(1), err
+}
+
+// changed counts a change of a subscription, after it: they are elsewhere on a
+// Cluster.
+func (e *Engine) changed(ctx context.Context) error {
+	_, err := again(ctx, e, func(ctx context.Context) (int64, error) {
+		return e.client.HIncrBy(ctx, e.keys.log, "changes", 1).Result()
+	})
+	return err
+}
+
+// Changes implements push.Store.
+func (e *Engine) Changes(ctx context.Context) (int64, error) {
+	n, err := again(ctx, e, func(ctx context.Context) (int64, error) {
+		n, err := e.client.HGet(ctx, e.keys.log, "changes").Int64()
+		if errors.Is(err, redis.Nil) {
+			err = nil
+		}
+		return n, err
+	})
+	if err != nil {
+		return 0, failed("read how often subscriptions have changed", err)
+	}
+	return n, nil
 }
 
 // lastCampaign is the number of the last campaign that was opened.

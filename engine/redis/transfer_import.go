@@ -216,8 +216,11 @@ func (l *load) addCampaign(ctx context.Context, r engine.Campaign) error {
 			l.due[rangeOf{r.Number, g.Low}] = -1
 		}
 	}
-	l.p.HSet(ctx, key, append([]any{"item", c.Entry.Item.ID, "body", body, "standing", r.Standing,
+	l.p.HSet(ctx, key, append([]any{"item", c.Entry.Item.ID, "lane", min(max(c.Lane, 0), 255), "body", body, "standing", r.Standing,
 		"cancelled", r.Cancelled, "unscanned", unscanned}, countArgs(r.Tally)...)...)
+	if story := c.Story(); story != "" {
+		l.p.HSet(ctx, key, "story", story)
+	}
 	if before, found := l.lasts[c.Entry.Item.ID]; found {
 		l.p.HSet(ctx, key, "before", before)
 	}

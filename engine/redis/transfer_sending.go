@@ -124,7 +124,7 @@ func readFields(c *engine.Campaign, fields map[string]string) (err error) {
 	r := &reply{}
 	for field, value := range fields {
 		switch field {
-		case "body", "item", "unscanned", "before", "replays":
+		case "body", "item", "story", "lane", "unscanned", "before", "replays":
 		case "standing":
 			c.Standing = r.parse(value)
 		case "cancelled":

@@ -82,9 +82,9 @@ func moveFollowed(ctx context.Context, c *conn, upto news.Cursor) error {
 }
 
 func openCampaign(ctx context.Context, c *conn, r campaignRow) error {
-	n, err := c.exec(ctx, `INSERT INTO campaigns (id, item, entry, reach, lane, token, opened_at, deadline, sample, standing)
-		SELECT ?, ?, ?, ?, ?, ?, ?, ?, ?, standing FROM sending WHERE true ON CONFLICT (id) DO NOTHING`,
-		r.id, r.item, r.entry, r.reach, r.lane, r.token, r.opened, r.deadline, r.sample)
+	n, err := c.exec(ctx, `INSERT INTO campaigns (id, item, story, entry, reach, lane, token, opened_at, deadline, sample, standing)
+		SELECT ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, standing FROM sending WHERE true ON CONFLICT (id) DO NOTHING`,
+		r.id, r.item, r.story, r.entry, r.reach, r.lane, r.token, r.opened, r.deadline, r.sample)
 	if err != nil || n == 0 {
 		return err
 	}
@@ -178,7 +178,7 @@ func (e *Engine) CampaignsSince(ctx context.Context, t time.Time) ([]push.Campai
 }
 
 // campaignColumns are what a campaignRow scans.
-const campaignColumns = "seq, id, item, entry, reach, lane, token, opened_at, deadline, standing, cancelled, sample"
+const campaignColumns = "seq, id, item, entry, reach, lane, token, opened_at, deadline, standing, cancelled, sample, story"
 
 type campaignRow struct {
 	seq              int64
@@ -190,6 +190,7 @@ type campaignRow struct {
 	standing         int64
 	cancelled        bool
 	sample           int
+	story            string
 }
 
 func newCampaignRow(p push.Campaign) (campaignRow, error) {
@@ -202,11 +203,11 @@ func newCampaignRow(p push.Campaign) (campaignRow, error) {
 		return campaignRow{}, err
 	}
 	return campaignRow{id: p.ID, item: p.Entry.Item.ID, entry: string(entry), reach: string(reach), lane: p.Lane,
-		token: p.Token, opened: at(p.OpenedAt), deadline: at(p.Deadline), sample: p.Sample}, nil
+		token: p.Token, opened: at(p.OpenedAt), deadline: at(p.Deadline), sample: p.Sample, story: p.Story()}, nil
 }
 
 func (r *campaignRow) dest() []any {
-	return []any{&r.seq, &r.id, &r.item, &r.entry, &r.reach, &r.lane, &r.token, &r.opened, &r.deadline, &r.standing, &r.cancelled, &r.sample}
+	return []any{&r.seq, &r.id, &r.item, &r.entry, &r.reach, &r.lane, &r.token, &r.opened, &r.deadline, &r.standing, &r.cancelled, &r.sample, &r.story}
 }
 
 func (r *campaignRow) campaign() (push.Campaign, error) {

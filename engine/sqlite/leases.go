@@ -83,11 +83,13 @@ func (r *rangeRow) dest() []any {
 }
 
 // nextRange is the range to be claimed first. One to whose shards another
-// worker may be sending an older campaign of the item is left alone.
+// worker may be sending an older campaign of the item or story is left alone,
+// and one whose shards a higher one of the story goes through first.
 func nextRange(ctx context.Context, c *conn, w push.Worker, now int64) (r rangeRow, err error) {
 	err = c.row(ctx, "SELECT "+rangeColumns+` WHERE r.due <= ?1 AND r.ends <= ?1 AND (p.cancelled OR NOT EXISTS (
 			SELECT 1 FROM ranges o JOIN campaigns q ON q.seq = o.campaign
-			WHERE o.ends > ?1 AND o.worker <> ?2 AND o.low <= r.high AND o.high >= r.low AND q.item = p.item AND q.seq < p.seq))
+			WHERE o.low <= r.high AND o.high >= r.low AND q.seq < p.seq AND (q.item = p.item OR q.story = p.story AND p.story <> '')
+			AND (o.ends > ?1 AND o.worker <> ?2 OR o.scanned = 0 AND q.cancelled = 0 AND q.lane > p.lane)))
 		ORDER BY p.cancelled, p.lane DESC, p.seq, r.position < r.reached DESC, ?3 >> (r.low / ?4) & 1 DESC, r.low LIMIT 1`,
 		[]any{now, w.Name, int64(w.Blocks), push.BlockShards}, r.dest()...)
 	return r, err

@@ -86,15 +86,19 @@ func (e *Engine) Letters(ctx context.Context, item, reason string, limit int) (p
 }
 
 // Replay implements push.Store.
-func (e *Engine) Replay(ctx context.Context, item, reason string, now time.Time) (n int64, err error) {
-	err = e.writer.write(ctx, func(ctx context.Context, c *conn) (err error) {
-		n, err = replay(ctx, c, item, reason, at(now))
+func (e *Engine) Replay(ctx context.Context, item, reason string, now time.Time) (int64, error) {
+	replayed := make(chan int64, 1) // the writer may still be at work when the caller has given up
+	err := e.writer.write(ctx, func(ctx context.Context, c *conn) error {
+		n, err := replay(ctx, c, item, reason, at(now))
+		if err == nil {
+			replayed <- n
+		}
 		return err
 	}, nil)
 	if err != nil {
 		return 0, failed(fmt.Sprintf("replay dead letters of item %.64q", item), err)
 	}
-	return n, nil
+	return <-replayed, nil
 }
 
 func replay(ctx context.Context, c *conn, item, reason string, now int64) (n int64, err error) {

@@ -15,7 +15,10 @@ func (e *Engine) ConfirmSubscription(ctx context.Context, id push.ID, auth [16]b
 		if err := mine(ctx, c, id, auth); err != nil {
 			return err
 		}
-		_, err := c.exec(ctx, "UPDATE subscriptions SET unconfirmed = 0 WHERE id = ?", id[:])
+		n, err := c.exec(ctx, "UPDATE subscriptions SET unconfirmed = 0 WHERE id = ? AND unconfirmed <> 0", id[:])
+		if err == nil && n > 0 {
+			_, err = c.exec(ctx, "UPDATE sending SET changes = changes + 1")
+		}
 		return err
 	}, nil)
 	if err != nil {

@@ -28,6 +28,9 @@ func putSubscription(ctx context.Context, c *conn, s push.Subscription) (created
 	args := append(wishes(s), at(s.SeenAt), s.ID[:])
 	switch err = mine(ctx, c, s.ID, s.Auth); {
 	case err == nil:
+		if err = noteChange(ctx, c, s); err != nil {
+			return false, err
+		}
 		_, err = c.exec(ctx, "UPDATE subscriptions SET ("+wishColumns+`, seen_at) = (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?),
 			unconfirmed = unconfirmed AND ? WHERE id = ?`, append(args[:len(args)-1], s.Unconfirmed, s.ID[:])...)
 		return false, err
@@ -55,6 +58,14 @@ func wishes(s push.Subscription) []any {
 	}
 	return []any{s.Endpoint, s.P256dh[:], strings.Join(s.Topics, ","), s.Level, from, to,
 		s.DailyMax, s.FlashAlways, s.Digest, s.Zone, s.Language, s.Key}
+}
+
+// noteChange counts s as a change if it is not as it stands.
+func noteChange(ctx context.Context, c *conn, s push.Subscription) error {
+	_, err := c.exec(ctx, "UPDATE sending SET changes = changes + 1 WHERE EXISTS (SELECT 1 FROM subscriptions WHERE id = ? AND ("+
+		wishColumns+", unconfirmed) IS NOT (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, unconfirmed AND ?))",
+		append(append([]any{s.ID[:]}, wishes(s)...), s.Unconfirmed)...)
+	return err
 }
 
 // mine is nil if the subscription id stands with the secret auth, and
@@ -95,7 +106,7 @@ func removeSubscription(ctx context.Context, c *conn, id push.ID) error {
 	if err != nil || n == 0 {
 		return err
 	}
-	if _, err := c.exec(ctx, "UPDATE sending SET standing = standing - 1"); err != nil {
+	if _, err := c.exec(ctx, "UPDATE sending SET standing = standing - 1, changes = changes + 1"); err != nil {
 		return err
 	}
 	n, err = c.exec(ctx, "UPDATE retries SET departed = 1 WHERE id = ?", id[:])
@@ -133,6 +144,17 @@ func (e *Engine) CountSubscriptions(ctx context.Context) (n int64, err error) {
 	})
 	if err != nil {
 		return 0, failed("count subscriptions", err)
+	}
+	return n, nil
+}
+
+// Changes implements push.Store.
+func (e *Engine) Changes(ctx context.Context) (n int64, err error) {
+	err = e.view(ctx, func(c *conn) error {
+		return c.row(ctx, "SELECT changes FROM sending", nil, &n)
+	})
+	if err != nil {
+		return 0, failed("read how often subscriptions have changed", err)
 	}
 	return n, nil
 }

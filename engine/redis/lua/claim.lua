@@ -8,16 +8,25 @@ if schema and tonumber(schema) > SCHEMA then return {'newer', schema} end
 local removals = redis.call('SCARD', log .. ':removals')
 if redis.call('EXISTS', log .. ':stop') == 1 then return {'none', removals} end
 
--- held is the shards to which other workers may be sending an older campaign
--- of the item: it has been cancelled, and they have not let go yet.
-local function held(seq, item)
-  local spans = {}
-  for _, older in ipairs(redis.call('ZRANGEBYSCORE', log .. ':active', 2251799813685248, '+inf')) do
-    local c = log .. ':c:' .. older
-    if tonumber(older) < tonumber(seq) and redis.call('HGET', c, 'item') == item then
-      for _, low in ipairs(redis.call('ZRANGEBYSCORE', c .. ':r', '(' .. ARGV[2], '+inf')) do
-        local p = redis.call('HMGET', c .. ':p', low .. '.high', low .. '.ends', low .. '.worker')
-        if tonumber(p[2]) > tonumber(ARGV[2]) and p[3] ~= ARGV[1] then
+local active = redis.call('ZRANGE', log .. ':active', 0, -1)
+local fields = {} -- of these campaigns: item, cancelled, story, lane
+for _, seq in ipairs(active) do
+  fields[seq] = redis.call('HMGET', log .. ':c:' .. seq, 'item', 'cancelled', 'story', 'lane')
+end
+
+-- taken is the shards to which other workers may be sending an older campaign of
+-- the item or the story, and those that a higher one of the story has not been
+-- walked through.
+local function taken(seq)
+  local spans, f = {}, fields[seq]
+  for _, older in ipairs(active) do
+    local o = fields[older]
+    if tonumber(older) < tonumber(seq) and (o[1] == f[1] or o[3] and o[3] == f[3]) then
+      local c = log .. ':c:' .. older
+      local first = o[2] ~= '1' and tonumber(o[4] or 0) > tonumber(f[4] or 0)
+      for _, low in ipairs(redis.call('ZRANGE', c .. ':r', 0, -1)) do
+        local p = redis.call('HMGET', c .. ':p', low .. '.high', low .. '.ends', low .. '.worker', low .. '.scanned')
+        if tonumber(p[2]) > tonumber(ARGV[2]) and p[3] ~= ARGV[1] or first and p[4] ~= '1' then
           spans[#spans + 1] = {tonumber(low), tonumber(p[1])}
         end
       end
@@ -39,12 +48,11 @@ end
 -- ready is the first range of the first campaign that has one, rather one whose
 -- walk has not come past those who go first, rather one that the worker wants.
 local function ready()
-  for _, seq in ipairs(redis.call('ZRANGE', log .. ':active', 0, -1)) do
+  for _, seq in ipairs(active) do
     local c = log .. ':c:' .. seq
     local lows = redis.call('ZRANGEBYSCORE', c .. ':r', '-inf', ARGV[2])
     if lows[1] then
-      local f = redis.call('HMGET', c, 'item', 'cancelled')
-      local spans = f[2] == '1' and {} or held(seq, f[1])
+      local spans = fields[seq][2] == '1' and {} or taken(seq)
       local early = {}
       for _, low in ipairs(lows) do early[low] = redis.call('HEXISTS', c .. ':p', low .. '.reached') end
       for _, rank in ipairs({'11', '10', '01', '00'}) do

@@ -1,7 +1,7 @@
 #!lua flags=allow-oom
 -- Marks the retries that wait for subscriptions which stand no more. The next
 -- claim or checkpoint counts them: counting here could count twice, as they
--- may be under way.
+-- may be under way. That subscriptions have changed is counted at once.
 -- KEYS log   ARGV number of the last campaign that this is about, id …
 local n = 0
 for _, seq in ipairs(redis.call('ZRANGE', KEYS[1] .. ':active', 0, -1)) do
@@ -24,4 +24,5 @@ for _, seq in ipairs(redis.call('ZRANGE', KEYS[1] .. ':active', 0, -1)) do
     end
   end
 end
+redis.call('HINCRBY', KEYS[1], 'changes', 1)
 return n

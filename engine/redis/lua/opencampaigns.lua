@@ -2,7 +2,7 @@
 -- Opens campaigns, cancels older ones of their items, moves the follower.
 -- KEYS log
 -- ARGV epoch and offset to follow to, then for each campaign its id, item,
---      lane, time of opening, body, subscriptions that stand, number of ranges
+--      lane, time of opening, body, subscriptions that stand, number of ranges, story
 local log = KEYS[1]
 local active = log .. ':active'
 redis.call('EXISTS', log, active, log .. ':ids', log .. ':reports', log .. ':opened') -- see whole
@@ -57,7 +57,7 @@ local function first(low, high, width, upto)
 end
 
 local opened = {}
-for i = 3, #ARGV, 7 do
+for i = 3, #ARGV, 8 do
   local id, item, lane, ranges = ARGV[i], ARGV[i + 1], tonumber(ARGV[i + 2]), tonumber(ARGV[i + 6])
   if redis.call('HEXISTS', log .. ':ids', id) == 0 then
     local before = redis.call('HGET', log .. ':reports', item)
@@ -67,7 +67,8 @@ for i = 3, #ARGV, 7 do
     local seq = string.format('%.0f', redis.call('HINCRBY', log, 'campaigns', 1))
     local c = log .. ':c:' .. seq
     whole(log, c, '0')
-    redis.call('HSET', c, 'item', item, 'body', ARGV[i + 4], 'standing', ARGV[i + 5], 'cancelled', 0, 'unscanned', ranges)
+    redis.call('HSET', c, 'item', item, 'body', ARGV[i + 4], 'standing', ARGV[i + 5], 'cancelled', 0, 'unscanned', ranges, 'lane', lane)
+    if ARGV[i + 7] ~= '' then redis.call('HSET', c, 'story', ARGV[i + 7]) end
     if before then redis.call('HSET', c, 'before', before) end
     local width = 1024 / ranges
     for low = 0, 1023, width do

@@ -3,6 +3,8 @@
 -- confirmed stays so.
 -- KEYS shard   ARGV id, version byte and secret, number of the last campaign
 -- and creation time, the rest of the record
+-- Returns 1 for a new one, 2 for one that is not as it was but for when it was
+-- put, 0 for one that is, -1 for another browser's.
 local have = redis.call('ZRANGE', KEYS[1], '[' .. ARGV[1], '(' .. ARGV[1] .. '\255', 'BYLEX', 'LIMIT', 0, 1)[1]
 if not have then
   redis.call('ZADD', KEYS[1], 0, ARGV[1] .. ARGV[2] .. ARGV[3] .. ARGV[4])
@@ -19,4 +21,5 @@ if new ~= have then
   redis.call('ZADD', KEYS[1], 0, new)
   redis.call('ZREM', KEYS[1], have)
 end
+if string.sub(rest, 9) ~= string.sub(have, 58) then return 2 end
 return 0
