@@ -15,6 +15,7 @@ type job struct {
 	index  int // in the page
 	target target
 	voice  Voice
+	behind bool // it stands so far back in line that its page does not wait for it
 }
 
 // origin is one scheme, host and port: the jobs for it, and the connections
@@ -35,6 +36,7 @@ type origin struct {
 	inflight int
 	conns    []*conn
 	used     time.Time
+	speed    speed
 	failures int       // attempts in a row that brought no answer
 	rests    int       // in a row
 	rested   time.Time // when the last rest began
@@ -62,11 +64,24 @@ func (o *origin) ring() {
 	}
 }
 
-// submit queues j and has it handed out. The caller holds the network's mutex.
+// submit queues j and has it handed out, or puts it off if the line is too
+// long. The caller holds the network's mutex.
 func (o *origin) submit(ctx context.Context, j *job) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.used = time.Now()
+	switch wait := o.expect(j.page.campaign.Lane); {
+	case wait > lineTime:
+		j.page.lined = true
+		j.page.drop(j.index, o.putOff(j, o.used))
+		return
+	case wait > latePatience:
+		j.behind, j.page.lined = true, true
+		j.page.fallBehind(j.index)
+	default:
+		j.page.free = true
+	}
+	o.pace.line.move(j.page.campaign.Lane, 1)
 	heap.Push(&o.queue, j)
 	if !o.running {
 		o.running = true
@@ -76,8 +91,9 @@ func (o *origin) submit(ctx context.Context, j *job) {
 	}
 }
 
-// recall takes back the jobs of p that have not begun.
-func (o *origin) recall(p *page) {
+// recall takes back the jobs of p that have not begun: because they are to be
+// put off, or not to be sent at all.
+func (o *origin) recall(p *page, putOff bool) {
 	o.mu.Lock()
 	var back []*job
 	o.queue = slices.DeleteFunc(o.queue, func(j *job) bool {
@@ -88,8 +104,18 @@ func (o *origin) recall(p *page) {
 	})
 	heap.Init(&o.queue)
 	o.ring()
+	why := make([]outcome, len(back))
+	now := time.Now()
+	for i, j := range back {
+		o.pace.line.move(p.campaign.Lane, -1)
+		if why[i] = (outcome{fate: unsent, at: now}); putOff {
+			why[i] = o.putOff(j, now)
+		}
+	}
 	o.mu.Unlock()
-	settleAll(back, outcome{fate: unsent, at: time.Now()})
+	for i, j := range back {
+		p.drop(j.index, why[i])
+	}
 }
 
 // settleAll gives jobs the same outcome.
@@ -107,6 +133,7 @@ func (o *origin) run(ctx context.Context) {
 		late, why := o.late(ctx, now)
 		if len(o.queue) == 0 {
 			o.running = false
+			o.speed.drained()
 			o.mu.Unlock()
 			settleAll(late, why)
 			return
@@ -126,8 +153,12 @@ func (o *origin) run(ctx context.Context) {
 		}
 		e := errand{c, heap.Pop(&o.queue).(*job)}
 		o.inflight++
+		o.pace.line.move(e.job.page.campaign.Lane, -1)
+		o.speed.hand(now)
 		o.mu.Unlock()
-		e.job.page.hand()
+		if !e.job.behind {
+			e.job.page.hand()
+		}
 		select {
 		case o.hand <- e:
 		default:
@@ -152,6 +183,9 @@ func (o *origin) late(ctx context.Context, now time.Time) (jobs []*job, why outc
 		return nil, why
 	}
 	jobs, o.queue = o.queue, nil
+	for _, j := range jobs {
+		o.pace.line.move(j.page.campaign.Lane, -1)
+	}
 	return jobs, why
 }
 
@@ -248,7 +282,7 @@ type jobQueue []*job
 
 func (q jobQueue) Len() int { return len(q) }
 func (q jobQueue) Less(i, k int) bool {
-	a, b := q[i].page.campaign, q[k].page.campaign
+	a, b := &q[i].page.campaign, &q[k].page.campaign
 	if a.Lane != b.Lane {
 		return a.Lane > b.Lane
 	}

@@ -112,6 +112,7 @@ type task struct {
 	over         bool       // the lease is over: there is nothing to release
 	last         Page       // the one before
 	late         []*page    // that have deliveries without an answer
+	crowded      bool       // the page before had nothing but what lines were too long for
 	today        []Campaign // see Decide
 	loud, silent []byte
 	digest       *digest // nil for other campaigns
@@ -124,7 +125,7 @@ func (t *task) next(ctx, sending context.Context) (more bool, err error) {
 		return false, err
 	}
 	now := time.Now()
-	limit := t.o.PageSize
+	limit := t.pageSize(ctx)
 	if t.lease.Cancelled || !now.Before(t.lease.Campaign.Deadline) {
 		limit = max(limit, 2048) // counting is quick
 	}
@@ -133,6 +134,7 @@ func (t *task) next(ctx, sending context.Context) (more bool, err error) {
 		return false, err
 	}
 	p, voices := t.send(ctx, sending, found.Deliveries, now)
+	t.crowded = p.crowded()
 	progress := p.count(voices, t.guard.mayRemove(), t.again())
 	t.last = found
 	t.addLate(&progress)
@@ -196,9 +198,7 @@ func (t *task) send(ctx, sending context.Context, ds []Delivery, now time.Time) 
 	if len(ds) == 0 {
 		return p, voices
 	}
-	late := time.NewTimer(t.o.pageTime())
-	defer late.Stop()
-	if !t.await(ctx, p, late.C) {
+	if !t.await(ctx, p) {
 		t.net.recall(p)
 		<-p.done
 	}
@@ -223,19 +223,24 @@ func (t *task) decide(p *page, i int, now time.Time) Voice {
 
 // await waits until the page has all its results, or enough of them to go on.
 // It reports false when the rest is to be called back.
-func (t *task) await(ctx context.Context, p *page, late <-chan time.Time) bool {
-	over := t.turn.over
+func (t *task) await(ctx context.Context, p *page) bool {
+	late := time.NewTimer(min(lineTime, t.o.pageTime()))
+	defer late.Stop()
+	handed, over := p.handed, t.turn.over
 	for {
 		select {
 		case <-p.done:
 			return true
-		case <-p.handed:
-			return t.mayGoOn(ctx, p)
+		case <-handed:
+			if t.mayGoOn(ctx, p) {
+				return true
+			}
+			handed = nil // too many are late
 		case <-over:
 			t.makeRoom()
 			over = nil
-		case <-late:
-			return false
+		case <-late.C:
+			t.net.putOff(p)
 		case <-ctx.Done():
 			return false
 		}
@@ -245,12 +250,14 @@ func (t *task) await(ctx context.Context, p *page, late <-chan time.Time) bool {
 func (t *task) newPage(ds []Delivery) *page {
 	c := t.lease.Campaign
 	p := &page{campaign: c, deliveries: ds, loud: t.loud, silent: t.silent, topic: topic(c.Entry.Item.Story), urgency: urgency(c.level()),
-		services: make([]string, len(ds)), results: make([]outcome, len(ds)), settled: make([]atomic.Bool, len(ds)), done: make(chan struct{}), handed: make(chan struct{})}
+		services: make([]string, len(ds)), results: make([]outcome, len(ds)), settled: make([]atomic.Bool, len(ds)), done: make(chan struct{}), handed: make(chan struct{}),
+		near: make(chan struct{}), behind: make([]bool, len(ds))}
 	if t.digest != nil {
 		p.own = make([][]byte, len(ds))
 	}
 	p.pending.Store(int64(len(ds)))
 	p.queued.Store(int64(len(ds)))
+	p.ahead.Store(int64(len(ds)))
 	return p
 }
 
