@@ -112,14 +112,14 @@ func TestAnswersBecomeOutcomes(t *testing.T) {
 				t.Errorf("TLS %v: %d: %+v, want %+v", tls, c, results[i], want)
 			}
 		}
-		if r := sendAll(t, w, k.Subscribe("later"))[0]; r.fate != throttled || r.after != 17*time.Second {
-			t.Errorf("TLS %v: Retry-After: %+v", tls, r)
-		}
 		if r := sendAll(t, w, k.Subscribe("reset"))[0]; r.fate != retry || r.answered {
 			t.Errorf("TLS %v: reset: %+v", tls, r)
 		}
 		if r := sendAll(t, w, k.Subscribe("ok"))[0]; r.fate != accepted {
 			t.Errorf("TLS %v: after a reset: %+v", tls, r)
+		}
+		if r := sendAll(t, w, k.Subscribe("later"))[0]; r.fate != throttled || r.after != 17*time.Second {
+			t.Errorf("TLS %v: Retry-After: %+v", tls, r)
 		}
 	}
 }
