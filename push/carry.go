@@ -35,8 +35,14 @@ const carrierRest = 100 * time.Millisecond
 // attempt makes j's request on c.
 func (o *origin) attempt(ctx context.Context, c *conn, j *job) {
 	start := time.Now()
-	out := o.net.request(ctx, c.cc, o, j)
+	out, b := o.net.request(ctx, c.cc, o, j)
 	o.learn(start, out)
+	if b != nil { // nobody waits for that
+		j.page.settle(j.index, out)
+		b.drop()
+		o.release(c, start, out)
+		return
+	}
 	o.release(c, start, out)
 	j.page.settle(j.index, out)
 }

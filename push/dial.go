@@ -23,9 +23,15 @@ var errNotPublic = errors.New("the push service's name leads to an address that 
 // Bounds on what a push service may cost us.
 const (
 	dialTimeout = 5 * time.Second
-	maxAnswer   = 4 << 10     // bytes of a response's body that are read
-	maxHeaders  = 16 << 10    // bytes of its headers
-	idleTime    = time.Minute // before a connection without requests is closed
+	maxAnswer   = 4 << 10  // bytes of a response's body that are read
+	maxHeaders  = 16 << 10 // bytes of its headers
+	answerTime  = time.Second / 4
+
+	// What it may send beyond that before we have read it, by HTTP/2's windows. Go
+	// would take 4 MB a stream and 1 GB a connection.
+	streamWindow = 64 << 10
+	connWindow   = 256 << 10
+	idleTime     = time.Minute // before a connection without requests is closed
 )
 
 // newTransport makes the transport that all requests to push services go
@@ -49,6 +55,9 @@ func newTransport(hosts Hosts, roots *x509.CertPool) *http.Transport {
 			SendPingTimeout:  15 * time.Second, // a silent connection is asked whether it lives …
 			PingTimeout:      5 * time.Second,  // … and closed if it does not say
 			WriteByteTimeout: 10 * time.Second,
+
+			MaxReceiveBufferPerStream:     streamWindow,
+			MaxReceiveBufferPerConnection: connWindow,
 		},
 	}
 }

@@ -23,7 +23,8 @@
 // submits the deliveries to their origins. Each origin hands out its jobs,
 // highest lane first, at the pace its push service was found to bear, over
 // connections that it owns; each job is sealed (package seal), sent and
-// judged. When all of a page are, or all but a few whose answers are late, the
+// judged. What would have to wait longer than a second there is put off at once,
+// see line. When all of a page are judged, or all but a few whose answers are late, the
 // worker checkpoints it in one atomic write and goes on.
 //
 // When a campaign of a higher lane is opened, workers of lower ones make room at
@@ -72,7 +73,7 @@
 // # Locks
 //
 // In this order: tidier.mu, which is held while a walk waits for the store;
-// underway.mu, network.mu, origin.mu. Those of guard, pace, zones, gathering,
+// underway.mu, network.mu, origin.mu. Those of guard, pace, line, zones, gathering,
 // perch, counted, a shelf of the stock and seal.Signer are taken last and nothing is
 // locked under them.
 package push

@@ -2,6 +2,7 @@ package push
 
 import (
 	"context"
+	"slices"
 	"time"
 )
 
@@ -24,25 +25,55 @@ func (t *task) mayGoOn(ctx context.Context, p *page) bool {
 		return true
 	case <-ctx.Done():
 		return false
+	case <-p.near:
 	case <-enough.C:
 	}
-	late := int(p.pending.Load())
+	late := p.pending.Load()
 	for _, older := range t.late {
-		late += len(older.late)
+		late += older.pending.Load()
 	}
-	return late <= t.o.PageSize/2 // else it is a service that is slow for all
+	return late <= int64(t.o.PageSize) // else it is a service that is slow for all
 }
 
 // again is when the answers that are still to come must have come.
 func (t *task) again() time.Time { return time.Now().Add(2*t.o.RequestTimeout + time.Second) }
 
-// keep remembers a page that has late deliveries.
+// keep remembers a page that has late deliveries. Those that still stand in a
+// line are put off if they have not begun soon: an answer must have come before
+// the store has them attempted again.
 func (t *task) keep(p *page) {
-	if len(p.late) > 0 {
-		t.late = append(t.late, p)
-	} else {
-		t.pages.leave(p)
+	if len(p.late) == 0 {
+		t.leave(p)
+		return
 	}
+	t.late = append(t.late, p)
+	if slices.Contains(p.behind, true) {
+		p.enough = time.AfterFunc(lineTime, func() { t.net.putOff(p) })
+	}
+}
+
+func (t *task) leave(p *page) {
+	if p.enough != nil {
+		p.enough.Stop()
+	}
+	t.pages.leave(p)
+}
+
+// pageSize is how many deliveries the next page is to have. Where the page
+// before had nothing but what lines were too long for, it is few, after a
+// while: to read on at full speed would only be to find whom to put off.
+func (t *task) pageSize(ctx context.Context) int {
+	if !t.crowded {
+		return t.o.PageSize
+	}
+	wait := time.NewTimer(lineTime / 2)
+	defer wait.Stop()
+	select {
+	case <-wait.C:
+	case <-t.turn.over:
+	case <-ctx.Done():
+	}
+	return max(t.o.PageSize/8, 1)
 }
 
 // addLate adds to the progress what became of deliveries that were late.
@@ -51,7 +82,7 @@ func (t *task) addLate(out *Progress) {
 	by := map[string]*Tally{}
 	for _, p := range t.late {
 		if p.countLate(out, by, t.guard.mayRemove()) {
-			t.pages.leave(p)
+			t.leave(p)
 		} else {
 			still = append(still, p)
 		}

@@ -59,12 +59,18 @@ func (n *network) paceOf(service string) *pace {
 
 // recall settles as unsent what has not begun of the page, and what is still
 // to be submitted of it.
-func (n *network) recall(p *page) {
+func (n *network) recall(p *page) { n.takeBack(p, false) }
+
+// putOff is recall for the sake of pages that wait: what has not begun is to be
+// tried again when its services may have time for it.
+func (n *network) putOff(p *page) { n.takeBack(p, true) }
+
+func (n *network) takeBack(p *page, putOff bool) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	p.recalled = true
 	for _, o := range n.origins {
-		o.recall(p)
+		o.recall(p, putOff)
 	}
 }
 

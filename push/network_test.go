@@ -2,6 +2,7 @@ package push
 
 import (
 	"errors"
+	"log/slog"
 	"net"
 	"net/http"
 	"slices"
@@ -107,13 +108,22 @@ func TestAnAddressThatIsNotPublicIsRefusedWhenDialled(t *testing.T) {
 	w.net.transport = newTransport(Hosts{}, nil) // the name was allowed; where it leads is not
 	for range 2 {
 		for i, r := range sendAll(t, w, times(20, func() Subscription { return k.Subscribe("ok") })...) {
-			if r.fate != failed || r.reason != FailedAddress {
+			if r.fate != unsent || r.after <= 0 { // it may lead elsewhere tomorrow: nobody is given up for it
 				t.Errorf("delivery %d: %+v", i, r)
 			}
 		}
 	}
 	if k.dialled != 0 {
 		t.Errorf("%d connections were made", k.dialled)
+	}
+	var log strings.Builder
+	o := w.net.origins[k.Server.URL]
+	w.net.logger = slog.New(slog.NewTextHandler(&log, nil))
+	o.mu.Lock()
+	o.unreachable(bare(errNotPublic), time.Now())
+	o.mu.Unlock()
+	if !strings.Contains(log.String(), errNotPublic.Error()) {
+		t.Errorf("why is not told: %s", &log)
 	}
 	w.greets.client.Transport = w.net.transport
 	if _, err := w.greets.post(t.Context(), greetJob{k.Subscribe("ok"), welcome}); !errors.Is(bare(err), errNotPublic) {

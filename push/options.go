@@ -98,8 +98,8 @@ func (d Deadlines) longest() time.Duration { return max(d.Flash, d.Bulletin, d.U
 // headline must still fit.
 const maxSite = 300
 
-// pageTime is how long a page is waited for before what has not begun is
-// called back: with the last requests it stays inside the lease.
+// pageTime is how long a page may be waited for before what has not begun is
+// put off: with the last requests it stays inside the lease.
 func (o *Options) pageTime() time.Duration { return o.Lease / 3 }
 
 // complete fills in the defaults and checks the rest.

@@ -3,7 +3,6 @@ package push
 import (
 	"container/heap"
 	"context"
-	"errors"
 	"slices"
 	"sync"
 	"time"
@@ -15,6 +14,7 @@ type job struct {
 	index  int // in the page
 	target target
 	voice  Voice
+	behind bool // it stands so far back in line that its page does not wait for it
 }
 
 // origin is one scheme, host and port: the jobs for it, and the connections
@@ -35,24 +35,14 @@ type origin struct {
 	inflight int
 	conns    []*conn
 	used     time.Time
-	failures int       // attempts in a row that brought no answer
+	speed    speed
+	failures int       // attempts in a row that brought no answer, or one that the service is not well
 	rests    int       // in a row
 	rested   time.Time // when the last rest began
 	rest     time.Time // nothing is tried before this
-	barred   bool      // while it rests: its name leads to an address that is not public
+	asked    bool      // by the push service: then one probe is enough
 	nextDial time.Time
 }
-
-// When an origin does not answer at all, it rests: the jobs for it are put off
-// at once, so that pages are not held up by it, and only a few probes at a
-// time find out whether it is back.
-const (
-	patience   = 8 // failures in a row before it rests
-	probes     = 4
-	firstRest  = time.Second
-	lastRest   = time.Minute
-	afterProbe = 2 * time.Second // how long jobs are put off while probes are out
-)
 
 // ring tells run to look again.
 func (o *origin) ring() {
@@ -62,11 +52,24 @@ func (o *origin) ring() {
 	}
 }
 
-// submit queues j and has it handed out. The caller holds the network's mutex.
+// submit queues j and has it handed out, or puts it off if the line is too
+// long. The caller holds the network's mutex.
 func (o *origin) submit(ctx context.Context, j *job) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.used = time.Now()
+	switch wait := o.expect(j.page.campaign.Lane); {
+	case wait > lineTime:
+		j.page.lined = true
+		j.page.drop(j.index, o.putOff(j, o.used))
+		return
+	case wait > latePatience:
+		j.behind, j.page.lined = true, true
+		j.page.fallBehind(j.index)
+	default:
+		j.page.free = true
+	}
+	o.pace.line.move(j.page.campaign.Lane, 1)
 	heap.Push(&o.queue, j)
 	if !o.running {
 		o.running = true
@@ -76,8 +79,9 @@ func (o *origin) submit(ctx context.Context, j *job) {
 	}
 }
 
-// recall takes back the jobs of p that have not begun.
-func (o *origin) recall(p *page) {
+// recall takes back the jobs of p that have not begun: because they are to be
+// put off, or not to be sent at all.
+func (o *origin) recall(p *page, putOff bool) {
 	o.mu.Lock()
 	var back []*job
 	o.queue = slices.DeleteFunc(o.queue, func(j *job) bool {
@@ -88,14 +92,27 @@ func (o *origin) recall(p *page) {
 	})
 	heap.Init(&o.queue)
 	o.ring()
+	why := make([]outcome, len(back))
+	now := time.Now()
+	for i, j := range back {
+		o.pace.line.move(p.campaign.Lane, -1)
+		if why[i] = (outcome{fate: unsent, at: now}); putOff {
+			why[i] = o.putOff(j, now)
+		}
+	}
 	o.mu.Unlock()
-	settleAll(back, outcome{fate: unsent, at: time.Now()})
+	for i, j := range back {
+		p.drop(j.index, why[i])
+	}
 }
 
-// settleAll gives jobs the same outcome.
+// settleAll gives jobs the same outcome. One that is put off is looked at again
+// before its deadline, however long that is to be.
 func settleAll(jobs []*job, out outcome) {
 	for _, j := range jobs {
-		j.page.drop(j.index, out)
+		own := out
+		own.after = max(min(out.after, j.page.campaign.Deadline.Sub(out.at)/2), 0)
+		j.page.drop(j.index, own)
 	}
 }
 
@@ -107,6 +124,7 @@ func (o *origin) run(ctx context.Context) {
 		late, why := o.late(ctx, now)
 		if len(o.queue) == 0 {
 			o.running = false
+			o.speed.drained()
 			o.mu.Unlock()
 			settleAll(late, why)
 			return
@@ -126,33 +144,18 @@ func (o *origin) run(ctx context.Context) {
 		}
 		e := errand{c, heap.Pop(&o.queue).(*job)}
 		o.inflight++
+		o.pace.line.move(e.job.page.campaign.Lane, -1)
+		o.speed.hand(now)
 		o.mu.Unlock()
-		e.job.page.hand()
+		if !e.job.behind {
+			e.job.page.hand()
+		}
 		select {
 		case o.hand <- e:
 		default:
 			o.net.tasks.Go(func() { o.carry(ctx, e) })
 		}
 	}
-}
-
-// late takes the whole queue if its jobs are not to be tried now, and says
-// what becomes of them. The caller holds o.mu.
-func (o *origin) late(ctx context.Context, now time.Time) (jobs []*job, why outcome) {
-	why = outcome{fate: unsent, at: now}
-	switch {
-	case ctx.Err() != nil: // we are stopping
-	case now.Before(o.rest) && o.barred:
-		why = outcome{fate: failed, reason: FailedAddress, at: now}
-	case now.Before(o.rest):
-		why.after = o.rest.Sub(now) + jitter(time.Second)
-	case o.failures >= patience && o.inflight >= probes:
-		why.after = afterProbe + jitter(afterProbe)
-	default:
-		return nil, why
-	}
-	jobs, o.queue = o.queue, nil
-	return jobs, why
 }
 
 // wait sleeps until a dial or a request ends or jobs are recalled. It looks up
@@ -179,45 +182,6 @@ func (o *origin) hold(ctx context.Context) {
 	case <-t.C:
 	case <-ctx.Done():
 	}
-}
-
-// learn notes what the outcome of an attempt tells of the origin and its service.
-func (o *origin) learn(start time.Time, out outcome) {
-	if out.answered {
-		o.pace.heard(out.fate == throttled, out.at)
-		o.net.guard.heard(o.service, out)
-	}
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	o.inflight--
-	switch {
-	case out.answered:
-		o.failures, o.rests = 0, 0
-	case out.fate == retry:
-		o.failed(start, out.at)
-	}
-}
-
-// failed counts an attempt without an answer, and lets the origin rest after
-// too many, the longer the more often. What was under way when a rest began
-// says nothing new by failing as well. The caller holds o.mu.
-func (o *origin) failed(start, now time.Time) {
-	if o.failures++; o.failures >= patience && !start.Before(o.rested) {
-		o.rest = now.Add(min(firstRest<<min(o.rests, 10), lastRest))
-		o.rested = now
-		o.rests++
-	}
-}
-
-// unreachable lets the origin rest at once: without a connection nothing works.
-// The caller holds o.mu.
-func (o *origin) unreachable(err error, now time.Time) {
-	o.failures = max(o.failures, patience)
-	o.failed(now, now)
-	if o.barred = errors.Is(err, errNotPublic); o.barred {
-		o.rest = now.Add(lastRest)
-	}
-	o.net.logger.Warn("cannot connect to a push service", "service", o.service, "error", err, "rest", o.rest.Sub(now))
 }
 
 // idle reports whether nothing has gone through o for a while, and then closes
@@ -248,7 +212,7 @@ type jobQueue []*job
 
 func (q jobQueue) Len() int { return len(q) }
 func (q jobQueue) Less(i, k int) bool {
-	a, b := q[i].page.campaign, q[k].page.campaign
+	a, b := &q[i].page.campaign, &q[k].page.campaign
 	if a.Lane != b.Lane {
 		return a.Lane > b.Lane
 	}

@@ -18,7 +18,7 @@ func TestTheBreaker(t *testing.T) {
 		tries := func(n int) (through int, again time.Duration) {
 			t.Helper()
 			for range n {
-				o.queue = jobQueue{{}}
+				o.queue = jobQueue{{page: &page{}}}
 				put, why := o.late(t.Context(), time.Now())
 				if len(put) == 0 {
 					through++

@@ -38,9 +38,13 @@ func TestPaceIsHalvedOnceASecondAndGrowsBack(t *testing.T) {
 		if n < 5*leastRate-5 || n > 5*leastRate+5 {
 			t.Errorf("at the slowest, %d requests in five seconds", n)
 		}
-		sendFor(p, 10*time.Second, false)
-		if got := p.rate(); got < 8*rateStep || got > leastRate+11*rateStep {
+		sendFor(p, 10*time.Second, false) // half as much again each second at first
+		if got := p.rate(); got < 1.5*rateStep || got > 4*rateStep {
 			t.Errorf("ten good seconds: %v", got)
+		}
+		sendFor(p, 10*time.Second, false)
+		if got := p.rate(); got < 9*rateStep || got > 14*rateStep {
+			t.Errorf("twenty good seconds: %v", got)
 		}
 		was := p.rate()
 		for range 10 { // far below the limit: nothing is learned
@@ -63,7 +67,9 @@ func TestNodesShareARate(t *testing.T) {
 			t.Errorf("one of two nodes sent %d in two seconds", n)
 		}
 		time.Sleep(time.Second)
-		a.heard(true, time.Now())
+		for range firstRate {
+			a.heard(true, time.Now())
+		}
 		r, untold := a.untold()
 		if !untold {
 			t.Fatal("nothing was learned")
@@ -89,8 +95,78 @@ func TestNodesShareARate(t *testing.T) {
 		if b.rate() != leastRate {
 			t.Errorf("rate %v", b.rate())
 		}
-		if b.heard(true, time.Now()); b.rate() != leastRate {
+		for range 100 {
+			b.heard(true, time.Now())
+		}
+		if b.rate() != leastRate {
 			t.Errorf("rate %v", b.rate())
+		}
+	})
+}
+
+// TestAPaceStaysBelowTheLimit: a service that takes so many a second and refuses
+// the rest gets about as many, whatever share of the answers the refusals are.
+func TestAPaceStaysBelowTheLimit(t *testing.T) {
+	for _, limit := range []float64{100, 1000, 7000} {
+		synctest.Test(t, func(t *testing.T) {
+			p, allowed, last := newPace(1), limit, time.Now()
+			refused, all := 0, 0
+			for began := time.Now(); time.Since(began) < 3*time.Minute; all++ {
+				time.Sleep(max(p.delay(time.Now()), time.Microsecond))
+				now := time.Now()
+				allowed = min(allowed+limit*now.Sub(last).Seconds(), limit)
+				last = now
+				if allowed--; allowed < 0 {
+					allowed = 0
+					refused++
+				}
+				p.heard(allowed == 0, now)
+				if now.Sub(began) < time.Minute {
+					refused, all = 0, 0
+				}
+			}
+			if refused*10 > all {
+				t.Errorf("a limit of %v: %d of %d were refused", limit, refused, all)
+			}
+			if n := float64(all-refused) / 120; n < limit/3 {
+				t.Errorf("a limit of %v: %v a second got through", limit, n)
+			}
+		})
+	}
+}
+
+// TestAThirdRefusedIsHalvedEverySecond: growth and slowing down do not share a
+// clock.
+func TestAThirdRefusedIsHalvedEverySecond(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newPace(1)
+		n := 0
+		for began := time.Now(); time.Since(began) < 30*time.Second; n++ {
+			time.Sleep(max(p.delay(time.Now()), time.Microsecond))
+			was := p.rate()
+			p.heard(n%10 < 3, time.Now())
+			if p.rate() > was {
+				t.Fatalf("it grows to %v", p.rate())
+			}
+		}
+		if p.rate() != leastRate {
+			t.Errorf("half a minute later: %v", p.rate())
+		}
+	})
+}
+
+// TestADevicesOwnLimitIsNotTheServices: few complaints among many answers are
+// about their devices.
+func TestADevicesOwnLimitIsNotTheServices(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newPace(1)
+		n := 0
+		for began := time.Now(); time.Since(began) < 10*time.Second; n++ {
+			time.Sleep(max(p.delay(time.Now()), time.Microsecond))
+			p.heard(n%1000 == 500, time.Now())
+		}
+		if p.rate() <= firstRate {
+			t.Errorf("one of a thousand has brought it to %v", p.rate())
 		}
 	})
 }

@@ -25,8 +25,14 @@ type page struct {
 	pending  atomic.Int64
 	done     chan struct{} // closed with the last result
 	queued   atomic.Int64
-	handed   chan struct{} // closed when none waits for an origin any more
+	handed   chan struct{} // closed when none waits for an origin any more, but those behind
+	behind   []bool        // that stand so far back in line that the worker does not wait for them
+	ahead    atomic.Int64  // the others that have no result
+	near     chan struct{} // closed when those have theirs
+	free     bool          // one at least was submitted that had no line before it
+	lined    bool          // one at least had, or was put off because of it
 	late     []int         // those that the worker went on without
+	enough   *time.Timer   // puts off those behind that have not begun
 
 	recalled bool // guarded by the network's mutex
 }
@@ -35,6 +41,9 @@ type page struct {
 func (p *page) settle(i int, out outcome) {
 	p.results[i] = out
 	p.settled[i].Store(true)
+	if !p.behind[i] && p.ahead.Add(-1) == 0 {
+		close(p.near)
+	}
 	if p.pending.Add(-1) == 0 {
 		close(p.done)
 	}
@@ -47,10 +56,28 @@ func (p *page) hand() {
 	}
 }
 
+// fallBehind notes that the worker need not wait for a delivery, before it is
+// queued.
+func (p *page) fallBehind(i int) {
+	p.behind[i] = true
+	if p.ahead.Add(-1) == 0 {
+		close(p.near)
+	}
+	p.hand()
+}
+
 // drop settles a delivery that no attempt is made of now.
 func (p *page) drop(i int, out outcome) {
 	p.settle(i, out)
-	p.hand()
+	if !p.behind[i] {
+		p.hand()
+	}
+}
+
+// crowded reports whether whoever is attempted for the first time, and all
+// others, had to wait in a line or was put off for one.
+func (p *page) crowded() bool {
+	return p.lined && !p.free && slices.ContainsFunc(p.deliveries, func(d Delivery) bool { return d.Attempts == 0 })
 }
 
 // text is the message of a delivery.

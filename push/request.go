@@ -14,30 +14,35 @@ import (
 
 // request makes j's attempt on the connection and says what came of it: the
 // message is sealed, sent and answered, or the time is up (RFC 8030 section
-// 5). Redirects are answers like any other; nothing follows them.
-func (n *network) request(ctx context.Context, cc *http.ClientConn, o *origin, j *job) outcome {
+// 5). Redirects are answers like any other; nothing follows them. If the answer
+// has a body, that is to be dropped.
+func (n *network) request(ctx context.Context, cc *http.ClientConn, o *origin, j *job) (out outcome, b *leftover) {
 	now := time.Now()
 	p := j.page
 	left := p.campaign.Deadline.Sub(now)
 	if left <= 0 {
-		return outcome{fate: expired, at: now}
+		return outcome{fate: expired, at: now}, nil
 	}
 	s := &p.deliveries[j.index].Subscription
 	signer, out := n.keys.signer(s.Key, now)
 	if signer == nil {
-		return out
+		return out, nil
 	}
-	body, err := n.stock.seal(make([]byte, 0, seal.Size), p.text(j.index, j.voice), s)
+	message, err := n.stock.seal(make([]byte, 0, seal.Size), p.text(j.index, j.voice), s)
 	if err != nil {
-		return outcome{fate: failed, reason: FailedKeys, at: now}
+		return outcome{fate: failed, reason: FailedKeys, at: now}, nil
 	}
 	token, err := signer.Authorization(o.name, now)
 	if err != nil {
 		n.logger.Error("sign a token", "service", o.service, "error", err)
-		return outcome{fate: retry, at: now}
+		return outcome{fate: retry, at: now}, nil
 	}
 	ctx, cancel := context.WithTimeout(ctx, n.timeout)
-	defer cancel()
+	defer func() {
+		if b == nil {
+			cancel()
+		}
+	}()
 	req := (&http.Request{
 		Method: http.MethodPost, URL: j.target.url, Host: j.target.url.Host,
 		Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
@@ -50,19 +55,36 @@ func (n *network) request(ctx context.Context, cc *http.ClientConn, o *origin, j
 			"Urgency":          {p.urgency},
 			"User-Agent":       {userAgent},
 		},
-		Body: io.NopCloser(bytes.NewReader(body)), ContentLength: int64(len(body)),
+		Body: io.NopCloser(bytes.NewReader(message)), ContentLength: int64(len(message)),
 	}).WithContext(ctx)
 	resp, err := cc.RoundTrip(req)
 	now = time.Now()
 	if errors.Is(err, context.Canceled) { // we are stopping: it may or may not have arrived
-		return outcome{fate: unsent, at: now}
+		return outcome{fate: unsent, at: now}, nil
 	}
 	if err != nil {
 		n.logger.Debug("no answer", "service", o.service, "subscription", s.ID.String(), "error", bare(err))
-		return outcome{fate: retry, at: now, timedOut: errors.Is(err, context.DeadlineExceeded)}
+		return outcome{fate: retry, at: now, timedOut: errors.Is(err, context.DeadlineExceeded)}, nil
 	}
-	discard(resp)
-	return judge(resp.StatusCode, resp.Header, now)
+	if resp.Body != http.NoBody {
+		b = &leftover{resp, cancel}
+	}
+	return judge(resp.StatusCode, resp.Header, now), b
+}
+
+// leftover is the body of an answer whose status has said all.
+type leftover struct {
+	resp   *http.Response
+	cancel context.CancelFunc
+}
+
+// drop reads what usually is little, so that the connection can be used again,
+// and cuts off what is long or does not come.
+func (b *leftover) drop() {
+	enough := time.AfterFunc(answerTime, b.cancel)
+	defer enough.Stop()
+	discard(b.resp)
+	b.cancel()
 }
 
 const userAgent = "crier"

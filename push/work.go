@@ -112,6 +112,7 @@ type task struct {
 	over         bool       // the lease is over: there is nothing to release
 	last         Page       // the one before
 	late         []*page    // that have deliveries without an answer
+	crowded      bool       // the page before had nothing but what lines were too long for
 	today        []Campaign // see Decide
 	rivals       []rival    // see learn
 	known        uint64     // the last entry of the story that the worker has heard of
@@ -126,7 +127,7 @@ func (t *task) next(ctx, sending context.Context) (more bool, err error) {
 		return false, err
 	}
 	now := time.Now()
-	limit := t.o.PageSize
+	limit := t.pageSize(ctx)
 	if t.lease.Cancelled || !now.Before(t.lease.Campaign.Deadline) {
 		limit = max(limit, 2048) // counting is quick
 	}
@@ -138,6 +139,7 @@ func (t *task) next(ctx, sending context.Context) (more bool, err error) {
 	if err != nil {
 		return false, err
 	}
+	t.crowded = p.crowded()
 	progress := p.count(voices, t.guard.mayRemove(), t.again())
 	t.last = found
 	t.addLate(&progress)
@@ -206,9 +208,7 @@ func (t *task) send(ctx, sending context.Context, ds []Delivery, now time.Time) 
 	if len(ds) == 0 {
 		return p, voices, nil
 	}
-	late := time.NewTimer(t.o.pageTime())
-	defer late.Stop()
-	if !t.await(ctx, p, late.C) {
+	if !t.await(ctx, p) {
 		t.net.recall(p)
 		<-p.done
 	}
@@ -240,19 +240,24 @@ func (t *task) voice(c Campaign, s Subscription, now time.Time) (Voice, []byte) 
 
 // await waits until the page has all its results, or enough of them to go on.
 // It reports false when the rest is to be called back.
-func (t *task) await(ctx context.Context, p *page, late <-chan time.Time) bool {
-	over := t.turn.over
+func (t *task) await(ctx context.Context, p *page) bool {
+	late := time.NewTimer(min(lineTime, t.o.pageTime()))
+	defer late.Stop()
+	handed, over := p.handed, t.turn.over
 	for {
 		select {
 		case <-p.done:
 			return true
-		case <-p.handed:
-			return t.mayGoOn(ctx, p)
+		case <-handed:
+			if t.mayGoOn(ctx, p) {
+				return true
+			}
+			handed = nil // too many are late
 		case <-over:
 			t.makeRoom()
 			over = nil
-		case <-late:
-			return false
+		case <-late.C:
+			t.net.putOff(p)
 		case <-ctx.Done():
 			return false
 		}
@@ -262,12 +267,14 @@ func (t *task) await(ctx context.Context, p *page, late <-chan time.Time) bool {
 func (t *task) newPage(ds []Delivery) *page {
 	c := t.lease.Campaign
 	p := &page{campaign: c, deliveries: ds, loud: t.loud, silent: t.silent, topic: topic(c.tag()), urgency: urgency(c.level()),
-		services: make([]string, len(ds)), results: make([]outcome, len(ds)), settled: make([]atomic.Bool, len(ds)), done: make(chan struct{}), handed: make(chan struct{})}
+		services: make([]string, len(ds)), results: make([]outcome, len(ds)), settled: make([]atomic.Bool, len(ds)), done: make(chan struct{}), handed: make(chan struct{}),
+		near: make(chan struct{}), behind: make([]bool, len(ds))}
 	if t.digest != nil {
 		p.own = make([][]byte, len(ds))
 	}
 	p.pending.Store(int64(len(ds)))
 	p.queued.Store(int64(len(ds)))
+	p.ahead.Store(int64(len(ds)))
 	return p
 }
 
