@@ -120,21 +120,23 @@ func TestReaderFollowsThroughACut(t *testing.T) {
 	}
 }
 
-// TestReaderBehindAStrictNetwork has a proxy refuse WebSockets, and then
-// event streams too.
+// TestReaderBehindAStrictNetwork has a proxy refuse WebSockets, then event
+// streams too, and then nothing any more: the reader goes down the ladder and
+// climbs back while news comes in.
 func TestReaderBehindAStrictNetwork(t *testing.T) {
 	t.Parallel()
 	c := startCrier(t)
 	proxy := browsertest.StartProxy(t, c.URL)
 	var sockets, streams, polls atomic.Int64
-	var noStreams atomic.Bool
+	var noSockets, noStreams atomic.Bool
+	noSockets.Store(true)
 	refuse := func(r *http.Request) bool {
 		switch {
 		case r.URL.Path == "/v1/live/poll":
 			polls.Add(1)
 		case r.Header.Get("Upgrade") != "":
 			sockets.Add(1)
-			return true
+			return noSockets.Load()
 		case r.Header.Get("Accept") == "text/event-stream":
 			streams.Add(1)
 			return noStreams.Load()
@@ -148,6 +150,7 @@ func TestReaderBehindAStrictNetwork(t *testing.T) {
 	p.Allow("Failed to load resource: the server responded with a status of 40") // 403, and 404 from a node that cannot be asked for room
 	p.Wait(live)
 	p.Eval(nil, listen)
+	p.Eval(nil, `void (window.states = [], addEventListener("news-state", (e) => states.push([e.detail.state, e.detail.transport].join(" "))))`)
 	first := c.post(news.Post{Headline: "By event stream"})
 	p.Wait(`arrived.includes(args[0])`, first.Item.ID)
 	if sockets.Load() == 0 || streams.Load() == 0 || polls.Load() != 0 {
@@ -165,10 +168,33 @@ func TestReaderBehindAStrictNetwork(t *testing.T) {
 	if polls.Load() == 0 {
 		t.Error("nothing was polled")
 	}
-	var arrived []string
+
+	noStreams.Store(false)
+	noSockets.Store(false) // breaks nothing: the poll goes on
+	p.Eval(nil, `states.length = 0`)
+	posted := []news.Entry{first, second, third}
+	for climbed := false; !climbed; {
+		e := c.post(news.Post{Headline: fmt.Sprintf("Dispatch %d while the reader climbs", len(posted)), NewStory: true})
+		posted = append(posted, e)
+		p.Wait(`arrived.includes(args[0])`, e.Item.ID)
+		p.Eval(&climbed, `states.length > 0`)
+	}
+	last := c.post(news.Post{Headline: "By WebSocket at last"})
+	p.Wait(`arrived.includes(args[0])`, last.Item.ID)
+	polled := polls.Load()
+	after := c.post(news.Post{Headline: "Nobody polls for this"})
+	p.Wait(`arrived.includes(args[0])`, after.Item.ID)
+	if n := polls.Load(); n != polled {
+		t.Errorf("%d polls beside the socket", n-polled)
+	}
+	posted = append(posted, last, after)
+	var arrived, states []string
 	p.Eval(&arrived, `arrived`)
-	if want := ids([]news.Entry{first, second, third}); !slices.Equal(arrived, want) {
+	if want := ids(posted); !slices.Equal(arrived, want) {
 		t.Errorf("arrived %v, want %v", arrived, want)
+	}
+	if p.Eval(&states, `states`); !slices.Equal(states, []string{"live websocket"}) {
+		t.Errorf("climbing, the page said %q", states)
 	}
 }
 

@@ -13,6 +13,15 @@ export function fullJitter(attempt, random = Math.random) {
   return Math.round(random() * Math.min(longest, first * 2 ** Math.min(attempt, 10)));
 }
 
+/**
+ * reliefWait is the pause between the attempt'th try for a connection that is to
+ * take over and the next: about a second, and from attempt 0 on doubling.
+ */
+export function reliefWait(attempt, random = Math.random) {
+  const doublings = Math.min(Math.max(attempt, 0), 10);
+  return Math.round((0.75 + random() / 2) * Math.min(longest, first * 2 ** doublings));
+}
+
 /** climbWait is the pause before the attempt'th try of a better transport. */
 export function climbWait(attempt, random = Math.random) {
   return Math.round((0.5 + random()) * Math.min(600_000, 15_000 * 2 ** Math.min(attempt, 10)));

@@ -3,9 +3,10 @@
 //   open(base, query, { message, end }) returns close()
 //
 // query() is the address's query with the cursor as it is now. message(m) is
-// called with each parsed message, end({ code, retryAfter }) once when the
-// way is lost, and neither after close(). retryAfter is in seconds, null if the
-// server asks for nothing; a way that is mute cannot know what it asks for.
+// called with each parsed message, end({ code, reached, retryAfter }) once when
+// the way is lost, and neither after close(). reached says that the server has
+// answered, retryAfter the seconds that it asks for, or null; a way that is mute
+// can know neither.
 
 import { retryAfter } from "./backoff.js";
 import { deadline } from "./deadline.js";
@@ -101,7 +102,7 @@ async function poll(base, query, hang, stop) {
   const { signal, done } = deadline(stop, (hang + patience) * 1000);
   try {
     const answer = await fetch(url, { signal, credentials: "omit", cache: "no-store" });
-    if (!answer.ok) return { how: { code: answer.status, retryAfter: retryAfter(answer.headers.get("Retry-After")) } };
+    if (!answer.ok) return { how: { code: answer.status, reached: true, retryAfter: retryAfter(answer.headers.get("Retry-After")) } };
     const page = await answer.json();
     return Array.isArray(page?.messages) ? { page } : { how: { code: 1007 } };
   } catch {

@@ -166,6 +166,18 @@ test("who fell behind comes back within a second, but not at once with all the o
 			equal([states.at(-1), live.state.retryAt - at], ["waiting", from]);
 			await clock.pass(to);
 			equal([wires.opened.length, wires.opened[1].name], [2, "websocket"]);
+			wires.opened[1].message(hello("e.1"));
+			await clock.pass(lived);
+			wires.opened[1].end({code: 4008}); // again, and before it could count as steady
+			equal(live.state.retryAt - Date.now(), from);
+			await clock.pass(to);
+			for (const n of [1, 2]) { // at once, and again: that is no place to hurry back to
+				wires.opened.at(-1).message(hello("e.1"));
+				await clock.pass(500);
+				wires.opened.at(-1).end({code: 4008});
+				equal(live.state.retryAt - Date.now(), from * n);
+				await clock.pass(to * n);
+			}
 		} finally {
 			live.stop();
 			clock.restore();
@@ -183,4 +195,98 @@ test("nothing comes after stop", async () => {
 	equal(got, []);
 	equal(states.at(-1), "stopped");
 	equal(wires.opened.length, 1);
+});
+
+test("who is told of a state may stop it, and nothing is left open", async () => {
+	for (const at of ["connecting", "live", "stale", "waiting", "offline"]) {
+		const clock = new Clock();
+		let told = 0;
+		const {wires, got, live, states} = start({tell: (s, live) => {
+			told++;
+			if (s.state === at) live.stop();
+		}});
+		try {
+			const w = wires.opened[0];
+			w.message(hello("e.1"));
+			w.message({type: "beat", stale: true});
+			w.message(entry(2));
+			if (at === "offline") window.dispatchEvent(new Event("offline"));
+			w.end({code: 1006});
+			await clock.pass(1000);
+			equal([states.at(-1), states.at(-2).split(":")[0], clock.running], ["stopped", at, 0], at);
+			equal([wires.opened.length, w.closed || at === "waiting", got], [1, true, ["waiting", "offline"].includes(at) ? [2] : []], at);
+			equal(told, states.length);
+		} finally {
+			clock.restore();
+		}
+	}
+});
+
+test("what the browser has not got is passed over", async () => {
+	const clock = new Clock();
+	const {wires, live, states} = start({random: () => 0.5, onOpen: (w) => {
+		if (w.name !== "poll") throw new ReferenceError(w.name + " is not defined");
+	}});
+	try {
+		await clock.pass(8000);
+		wires.opened.at(-1).message({type: "beat", cursor: "e.1"});
+		equal([wires.opened.length, states.at(-1)], [5, "live:poll"]);
+	} finally {
+		live.stop();
+		clock.restore();
+	}
+});
+
+test("no state is said twice", async () => {
+	const clock = new Clock();
+	const {wires, live, states} = start({room: async () => ({reached: false, retryAfter: null})});
+	try {
+		const event = (type) => window.dispatchEvent(new Event(type));
+		wires.opened[0].message(hello("e.1"));
+		event("offline");
+		const {retryAt} = live.state;
+		equal(retryAt - Date.now(), 20_000); // the browser may be wrong
+		event("offline");
+		equal(live.state.retryAt, retryAt);
+		event("online");
+		await clock.pass(500);
+		event("online");
+		await clock.pass(3000);
+		equal(wires.opened.length > 4, true);
+		wires.opened.at(-1).message(hello("e.1"));
+		equal(wires.opened.filter((w) => !w.closed).length, 1);
+		live.stop();
+		live.stop();
+		equal(states, ["connecting", "live:websocket", "offline", "connecting", "live:websocket:resumed", "stopped"]);
+	} finally {
+		live.stop();
+		clock.restore();
+	}
+});
+
+test("a page put away for the back button has no connection, and one when it is back", async () => {
+	const clock = new Clock();
+	const {wires, got, live, states} = start();
+	try {
+		for (const before of ["live", "waiting"]) {
+			const w = wires.opened.at(-1);
+			w.message(hello("e.1"));
+			if (before === "waiting") w.end({code: 1006});
+			window.dispatchEvent(new PageTransitionEvent("pagehide", {persisted: true}));
+			const {length} = wires.opened;
+			await clock.pass(5000);
+			equal([wires.opened.length, w.closed || before === "waiting"], [length, true], before);
+			clock.sleep(60_000);
+			window.dispatchEvent(new PageTransitionEvent("pageshow", {persisted: true}));
+			await clock.pass(500);
+			equal(wires.opened.length, length + 1, before);
+		}
+		wires.opened.at(-1).message(hello("e.1"));
+		wires.opened.at(-1).message(entry(2));
+		equal([got, states.at(-1)], [[2], "live:websocket:resumed"]);
+	} finally {
+		live.stop();
+		equal(clock.running, 0);
+		clock.restore();
+	}
 });

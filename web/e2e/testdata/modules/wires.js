@@ -27,7 +27,10 @@ class Wires {
 }
 
 /** start is a Live with wires. */
-export function start({cursor = "e.1", names = ["websocket", "events", "poll"], random = () => 0, room = async () => ({reached: true, retryAfter: null}), mute = true, onOpen} = {}) {
+export function start({
+	cursor = "e.1", names = ["websocket", "events", "poll"], mute = true, onOpen, tell = () => {},
+	random = () => 0, room = async () => ({reached: true, retryAfter: null}),
+} = {}) {
 	const wires = new Wires(onOpen);
 	const got = [];
 	const states = [];
@@ -35,7 +38,10 @@ export function start({cursor = "e.1", names = ["websocket", "events", "poll"], 
 		src: location.origin, cursor, topics: "world", random, room,
 		transports: names.map((n) => wires.transport(n, mute)),
 		onMessage: (m) => got.push(m.type === "entry" ? m.entry.offset : m.type),
-		onState: (s) => states.push(s.state + (s.transport ? ":" + s.transport : "") + (s.resumed ? ":resumed" : "")),
+		onState: (s) => {
+			states.push(s.state + (s.transport ? ":" + s.transport : "") + (s.resumed ? ":resumed" : ""));
+			tell(s, live);
+		},
 	});
 	live.start();
 	return {wires, got, states, live};
