@@ -127,6 +127,9 @@ func (s *server) room(w http.ResponseWriter, r *http.Request) error {
 	if !inside(who) && !s.rooms.take(who) {
 		return tooMany("Too many requests came from your address.", spread(crowdFor))
 	}
+	if s.leaving() {
+		return hub.ErrDraining
+	}
 	if err := s.Live.Room(s.home(r)); err != nil {
 		return err
 	}

@@ -1,7 +1,7 @@
 package api
 
 import (
-	"encoding/json"
+	"fmt"
 	"net/http"
 	"strings"
 	"time"
@@ -67,12 +67,6 @@ const (
 	maxWait     = 55 * time.Second // under the minute after which proxies give up
 )
 
-// polled is the answer of GET /v1/live/poll.
-type polled struct {
-	Cursor   news.Cursor       `json:"cursor"`
-	Messages []json.RawMessage `json:"messages"`
-}
-
 // poll is GET /v1/live/poll: messages after a cursor, as soon as there are any.
 func (s *server) poll(w http.ResponseWriter, r *http.Request) error {
 	q := r.URL.Query()
@@ -90,9 +84,21 @@ func (s *server) poll(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return unread(err)
 	}
-	if page.Messages == nil {
-		page.Messages = []json.RawMessage{}
-	}
+	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("Cache-Control", "no-store")
-	return writeJSON(w, http.StatusOK, polled{page.Cursor, page.Messages})
+	_, _ = w.Write(polled(page)) // the client is gone if this fails
+	return nil
+}
+
+// polled is the answer of GET /v1/live/poll. Its messages are JSON as they are:
+// they are the same for all, and need not be looked at for each who polls.
+func polled(p hub.Page) []byte {
+	b := fmt.Appendf(nil, `{"cursor":%q,"messages":[`, p.Cursor)
+	for i, m := range p.Messages {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = append(b, m...)
+	}
+	return append(b, "]}\n"...)
 }

@@ -100,6 +100,9 @@ type Options struct {
 	AppendTime time.Duration
 	// Refusals counts the joins that are refused. Default: nobody looks.
 	Refusals *Refusals
+	// Leaving is closed when the node is about to go down: /readyz and
+	// /v1/live/room say so, and all else goes on. Nil for never.
+	Leaving <-chan struct{}
 	// Promise is what reports are held against. Default: nothing is promised.
 	Promise push.Promise
 	Logger  *slog.Logger // default: discards
@@ -233,11 +236,24 @@ func healthy(w http.ResponseWriter, _ *http.Request) error {
 	return nil
 }
 
+// leaving reports whether the node is about to go down.
+func (s *server) leaving() bool {
+	select {
+	case <-s.o.Leaving:
+		return true
+	default:
+		return false
+	}
+}
+
 // readyTime is how long the log is waited for before the node is not ready.
 const readyTime = 3 * time.Second
 
 // ready says that readers can join and editors can post.
 func (s *server) ready(w http.ResponseWriter, r *http.Request) error {
+	if s.leaving() {
+		return hub.ErrDraining
+	}
 	if s.Live != nil {
 		select {
 		case <-s.Live.Ready():

@@ -211,3 +211,38 @@ func TestCauses(t *testing.T) {
 		}
 	}
 }
+
+// TestCursorOf: a poll's cursor is that of the messages, read without parsing
+// them.
+func TestCursorOf(t *testing.T) {
+	at := news.Cursor{Epoch: "e1", Offset: 7}
+	odd := news.Entry{Offset: 7, Kind: news.Posted, Item: news.Item{Headline: `","cursor":"e2.9"`}}
+	entry, err := encodeEntry(odd, at)
+	if err != nil {
+		t.Fatal(err)
+	}
+	reset, err := encodeReset(news.Snapshot{Cursor: at, Entries: []news.Entry{odd}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		line []byte
+		want news.Cursor
+	}{
+		{entry[lines], at},
+		{reset[lines], at},
+		{encodeHello(at, time.Second)[lines], at},
+		{encodeBeat(at, true)[lines], at},
+		{encodeBeat(news.Cursor{}, true)[lines], news.Cursor{}},
+		{encodeDrain(time.Second)[lines], news.Cursor{}},
+		{[]byte(`{"type":"entry`), news.Cursor{}},
+		{[]byte(`{"type":"entry","cursor":"e1`), news.Cursor{}},
+		{nil, news.Cursor{}},
+	} {
+		var parsed struct{ Cursor news.Cursor }
+		_ = json.Unmarshal(c.line, &parsed) // two of these are no JSON
+		if got, ok := cursorOf(c.line); got != c.want || ok != (c.want != news.Cursor{}) || got != parsed.Cursor {
+			t.Errorf("%s: %s, %t; want %s", c.line, got, ok, c.want)
+		}
+	}
+}

@@ -64,14 +64,23 @@ func (s *seam) Write(p []byte) (int, error) {
 //     to that.
 //
 // A client may ask for new keys while it is read, and crypto/tls answers at
-// once, so reads hold reader.mu, too.
+// once, so reads hold reader.mu, too. One that asks without end and takes no
+// answer is ended when maxLeft is reached.
 type sealed struct {
 	parked
 	tls  *tls.Conn
 	left []byte // sealed, and not taken by the socket
 	hand int    // how much of the outbox it stands for
 	may  bool   // read the socket, once for each time that epoll has said so
+	over bool   // left would have been more than maxLeft
 }
+
+// maxLeft is the most that is kept sealed: what maxWrite bytes become, and as
+// much again for crypto/tls's own answers.
+const maxLeft = 2 * maxWrite
+
+// errFlood: the client asks for answers and does not take them.
+var errFlood = errors.New("too many answers wait for the client")
 
 // parkSealed is park for a connection that speaks TLS by way of a seam.
 func (h *Hub) parkSealed(over *tls.Conn, f form, topics []string, early []byte) (*client, func(), error) {
@@ -113,12 +122,16 @@ func (s *sealed) write(b []byte) (n int, err error) {
 	return n, nil
 }
 
-// put is what crypto/tls writes to. It takes everything.
+// put is what crypto/tls writes to. It takes everything, up to maxLeft.
 func (s *sealed) put(p []byte) (n int, err error) {
 	if len(s.left) == 0 {
 		if n, err = s.parked.write(p); err != nil {
 			return n, err
 		}
+	}
+	if len(s.left)+len(p)-n > maxLeft {
+		s.over = true
+		return n, errFlood
 	}
 	s.left = append(s.left, p[n:]...) // p is crypto/tls's own
 	return len(p), nil
@@ -196,7 +209,11 @@ func (s *sealed) ready(happened uint32, buf []byte) {
 	}
 	if happened&^unix.EPOLLOUT != 0 {
 		s.may = true
-		if err := s.listen(buf); err != nil {
+		switch err := s.listen(buf); {
+		case errors.Is(err, errFlood):
+			s.close(Policy)
+			return
+		case err != nil:
 			s.close(causeOf(err))
 			return
 		}
@@ -211,6 +228,9 @@ func (s *sealed) listen(buf []byte) error {
 	for {
 		s.mu.Lock()
 		n, err := s.tls.Read(buf)
+		if s.over {
+			err = errFlood // crypto/tls says so only when something is written
+		}
 		if len(s.left) > 0 && s.out.empty() {
 			s.await() // an answer of crypto/tls's own
 		}

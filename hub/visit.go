@@ -49,13 +49,13 @@ func (h *Hub) Poll(ctx context.Context, j Join, wait time.Duration) (Page, error
 			return Page{}, fmt.Errorf("poll: %w", err)
 		}
 		if p = next; len(b) > 0 {
-			found, err := page(h.vouch(b), p.cursor)
+			found := page(h.vouch(b), p.cursor)
 			found.Cursor = p.cursor // may be beyond the last that was wanted
-			return found, err
+			return found, nil
 		}
 	}
 	if wait <= 0 {
-		return page(h.vouch(nil), p.cursor)
+		return page(h.vouch(nil), p.cursor), nil
 	}
 	v.at = p.at
 	v.shard.admit(&v.reader)
@@ -73,23 +73,37 @@ func (h *Hub) Poll(ctx context.Context, j Join, wait time.Duration) (Page, error
 	// All it wanted up to p has been there, and all that came is in got: what
 	// may still be in line at the shard comes with the next poll.
 	v.end(Left, nil)
-	return page(h.vouch(v.got), p.cursor)
+	return page(h.vouch(v.got), p.cursor), nil
 }
 
 // page takes lines apart. from is the cursor if no message has one.
-func page(b []byte, from news.Cursor) (Page, error) {
+func page(b []byte, from news.Cursor) Page {
 	p := Page{Cursor: from}
 	for line := range bytes.Lines(b) {
 		p.Messages = append(p.Messages, bytes.TrimSuffix(line, []byte("\n")))
-		var m struct{ Cursor news.Cursor }
-		if err := json.Unmarshal(line, &m); err != nil {
-			return Page{}, fmt.Errorf("poll: %w", err)
-		}
-		if m.Cursor != (news.Cursor{}) {
-			p.Cursor = m.Cursor
+		if c, ok := cursorOf(line); ok {
+			p.Cursor = c
 		}
 	}
-	return p, nil
+	return p
+}
+
+// cursorOf is the cursor of a message as encode and its like write it: if it
+// has one it comes second. Many poll for the same messages, so each of them
+// looks at no more of an entry than that.
+func cursorOf(line []byte) (news.Cursor, bool) {
+	rest := bytes.TrimPrefix(line, []byte(`{"type":"`))
+	kind := bytes.IndexByte(rest, '"')
+	if len(rest) == len(line) || kind < 0 {
+		return news.Cursor{}, false
+	}
+	rest, ok := bytes.CutPrefix(rest[kind:], []byte(`","cursor":"`))
+	end := bytes.IndexByte(rest, '"')
+	if !ok || end < 0 {
+		return news.Cursor{}, false
+	}
+	c, err := news.ParseCursor(string(rest[:end]))
+	return c, err == nil && c != news.Cursor{}
 }
 
 // write keeps b, but no more than a reader may be behind: the rest stays in the

@@ -68,6 +68,7 @@ func TestTakenBeforeInLine(t *testing.T) {
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
 	const messages = 2000
 	sent := make(chan error, 1)
 	go func() {

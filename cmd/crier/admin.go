@@ -32,6 +32,7 @@ func (n *node) admin() http.Handler {
 
 // ready says what the public /readyz says, with the reason in full.
 func (n *node) ready(w http.ResponseWriter, r *http.Request) {
+	n.notice.ask()
 	ctx, cancel := context.WithTimeout(r.Context(), 3*time.Second)
 	defer cancel()
 	err := n.engine.Writable(ctx)
@@ -41,6 +42,11 @@ func (n *node) ready(w http.ResponseWriter, r *http.Request) {
 		default:
 			err = errors.Join(err, errors.New("the front has not been loaded yet"))
 		}
+	}
+	select {
+	case <-n.notice.given:
+		err = errors.Join(err, errors.New("the node is going down (draining)"))
+	default:
 	}
 	if err != nil {
 		http.Error(w, err.Error(), http.StatusServiceUnavailable)

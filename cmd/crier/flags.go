@@ -58,6 +58,7 @@ type listenFlags struct {
 	JoinRate        int            `help:"Readers that may join in a second; twice as many may in the first." default:"10000" placeholder:"N"`
 	AddressJoinRate int            `help:"Readers that may join in a second from one address, other than this machine's and private ones; a hundred times as many may in the first." default:"50" placeholder:"N"`
 	DrainWindow     time.Duration  `help:"On shutdown, time over which readers are sent elsewhere." default:"10s" placeholder:"TIME"`
+	DrainNotice     time.Duration  `help:"On shutdown, time for which /readyz says no before that, while all is served as ever, so that balancers send nobody any more; at most --drain-window, and none if nobody asks /readyz." default:"4s" placeholder:"TIME"`
 	LogEntries      int            `help:"Newest entries of the log that are kept, however old. Readers from before what is kept get the front." default:"100000" placeholder:"N"`
 	LogAge          time.Duration  `help:"Age under which entries of the log are kept, however many." default:"168h" placeholder:"TIME"`
 

@@ -38,7 +38,7 @@ func runService(t *testing.T, args ...string) *testNode {
 	r, w := io.Pipe()
 	done := make(chan int, 1)
 	go func() {
-		done <- run(ctx, append(args, "--listen", "127.0.0.1:0", "--drain-window", "10ms"), io.Discard, w)
+		done <- run(ctx, append([]string{args[0], "--listen", "127.0.0.1:0", "--drain-window", "10ms"}, args[1:]...), io.Discard, w)
 		_ = w.Close()
 	}()
 	n := listening(t, r)

@@ -50,6 +50,8 @@ type node struct {
 	adminLn net.Listener // nil without --admin
 	logger  *slog.Logger
 	drain   time.Duration
+	notice  *notice
+	warn    time.Duration // how long before the drain it is given
 }
 
 // serve runs the service until ctx ends. started, if not nil, is called once
@@ -72,7 +74,7 @@ func serve(ctx context.Context, c serveCmd, logger *slog.Logger, started func(ct
 
 // open makes all the parts of a node. On error nothing is left open.
 func open(ctx context.Context, c serveCmd, logger *slog.Logger) (_ *node, base string, err error) {
-	n := &node{logger: logger, drain: c.DrainWindow, metrics: newMetrics()}
+	n := &node{logger: logger, drain: c.DrainWindow, notice: newNotice(), warn: min(c.DrainNotice, c.DrainWindow), metrics: newMetrics()}
 	defer func() {
 		if err != nil {
 			n.close()
@@ -122,7 +124,7 @@ func open(ctx context.Context, c serveCmd, logger *slog.Logger) (_ *node, base s
 	if err != nil {
 		return nil, "", err
 	}
-	o.Refusals = &n.metrics.refused
+	o.Refusals, o.Leaving = &n.metrics.refused, n.notice.given
 	if does.hub {
 		n.watch = api.NewDeskWatch(n.hub, parts, o)
 	}
@@ -140,7 +142,7 @@ func open(ctx context.Context, c serveCmd, logger *slog.Logger) (_ *node, base s
 	chores := append(c.watching(n, o.Promise), kept.chore(n.engine, logger), tidying(n.alerts, logger))
 	n.leader = newLeader(n.engine, logger, chores...)
 	n.server = &http.Server{
-		Handler: api.New(parts, o),
+		Handler: n.notice.heed(api.New(parts, o)),
 		// Who dawdles over a request's head is dropped: 10,000 half-open
 		// handshakes cost their sockets and nothing for longer.
 		ReadHeaderTimeout: 5 * time.Second,
@@ -170,10 +172,22 @@ func (n *node) listen(ctx context.Context, c serveCmd) (err error) {
 	return nil
 }
 
-// run serves until ctx ends or a part fails, and then stops the parts one by
-// one: readers and requests first, then what they need.
-func (n *node) run(ctx context.Context, started func(context.Context) error) error {
-	g, ctx := errgroup.WithContext(ctx)
+// run serves until asked ends, and for the notice after that, or until a part
+// fails. Then it stops the parts one by one: readers and requests first, then
+// what they need.
+func (n *node) run(asked context.Context, started func(context.Context) error) error {
+	work, stop := context.WithCancel(context.WithoutCancel(asked))
+	defer stop()
+	g, ctx := errgroup.WithContext(work)
+	g.Go(func() error {
+		select {
+		case <-asked.Done():
+			n.notice.give(ctx, n.warn, n.logger)
+			stop()
+		case <-ctx.Done(): // a part has failed
+		}
+		return nil
+	})
 	ready := closedChan()
 	if n.hub != nil {
 		ready = n.hub.Ready()
