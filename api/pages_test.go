@@ -65,6 +65,7 @@ func TestOperatorsRoutes(t *testing.T) {
 	if s.do(call{method: "GET", path: "/v1/me"}).into(t, &me); me.Role != desk.RoleEditor || me.Subscriptions != 1 || me.Readers == nil || *me.Readers != 2 {
 		t.Errorf("me: %+v", me)
 	}
+	s.do(call{"DELETE", "/v1/alarms?service=push.example", "", s.as(desk.RoleChief)}).want(t, http.StatusNoContent, "")
 	s.do(call{"DELETE", "/v1/alarms", "", s.as(desk.RoleChief)}).want(t, http.StatusNoContent, "")
 	s.do(call{"DELETE", "/v1/alarms", "", nil}).want(t, http.StatusForbidden, "role")
 	s.do(call{"DELETE", "/v1/alarms", "", map[string]string{"Authorization": ""}}).want(t, http.StatusUnauthorized, "key-missing")

@@ -59,6 +59,7 @@ type Alerts interface {
 	Status() push.Status
 	Watch() *push.Watch
 	ClearAlarms(ctx context.Context) error
+	ClearAlarm(ctx context.Context, service string) error
 }
 
 // Log is the log as this package sees it.
@@ -298,8 +299,13 @@ func (s *server) me(w http.ResponseWriter, r *http.Request) error {
 }
 
 // clearAlarms is DELETE /v1/alarms: a chief has looked, and removals go on.
-func (s *server) clearAlarms(w http.ResponseWriter, r *http.Request) error {
-	if err := s.Alerts.ClearAlarms(r.Context()); err != nil {
+func (s *server) clearAlarms(w http.ResponseWriter, r *http.Request) (err error) {
+	if service := r.URL.Query().Get("service"); service != "" {
+		err = s.Alerts.ClearAlarm(r.Context(), service)
+	} else {
+		err = s.Alerts.ClearAlarms(r.Context())
+	}
+	if err != nil {
 		return err
 	}
 	w.WriteHeader(http.StatusNoContent)

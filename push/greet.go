@@ -89,6 +89,9 @@ func (g *greeter) run(ctx context.Context) {
 func (g *greeter) greet(ctx context.Context, j greetJob) {
 	logger := g.s.o.Logger.With("subscription", j.to.ID.String(), "kind", j.what.kind)
 	status, err := g.post(ctx, j)
+	if err == nil {
+		g.tell(j, status)
+	}
 	switch {
 	case ctx.Err() != nil:
 	case err != nil:
@@ -103,6 +106,15 @@ func (g *greeter) greet(ctx context.Context, j greetJob) {
 		}
 	case status >= 300:
 		logger.Warn("a greeting was refused", "status", status)
+	}
+}
+
+// tell has the guard know what was answered. What is not confirmed is anybody's
+// invention, so that its answers say nothing of others; and if it is removed
+// wrongly the browser subscribes again at its next visit.
+func (g *greeter) tell(j greetJob, status int) {
+	if to, fault := g.s.hosts.target(j.to.Endpoint); fault == nil && !j.to.Unconfirmed {
+		g.s.guard.heard(to.service, judge(status, nil, time.Now()))
 	}
 }
 

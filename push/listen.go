@@ -89,7 +89,7 @@ func (s *Service) exchange(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	s.guard.adopt(alarms)
+	s.guard.adopt(alarms, time.Now())
 	rates, err := s.store.Rates(ctx)
 	if err != nil {
 		return err

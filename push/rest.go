@@ -53,16 +53,22 @@ func (o *origin) late(ctx context.Context, now time.Time) (jobs []*job, why outc
 	return jobs, why
 }
 
-// learn notes what the outcome of an attempt tells of the origin and its service.
-func (o *origin) learn(start time.Time, out outcome) {
+// learn notes what the outcome of an attempt tells of the origin and its service,
+// and returns what is to become of the delivery.
+func (o *origin) learn(start time.Time, out outcome) outcome {
+	putOff := false // as the others are that were refused
 	if out.answered {
 		o.pace.heard(out.fate == throttled, out.at)
-		o.net.guard.heard(o.service, out)
+		was := out.fate
+		out = o.net.guard.heard(o.service, out)
+		putOff = out.fate != was
 	}
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.inflight--
 	switch {
+	case putOff: // in a row, they are a reason to rest
+		o.failed(start, out.at)
 	case out.asksAll():
 		o.restAsAsked(out)
 	case out.fate == throttled && out.status < http.StatusInternalServerError && out.at.Before(o.rest): // the rest stands
@@ -72,6 +78,7 @@ func (o *origin) learn(start time.Time, out outcome) {
 	case out.answered, out.fate == retry:
 		o.failed(start, out.at)
 	}
+	return out
 }
 
 // asksAll reports whether the push service has asked for a rest from all of us.

@@ -226,10 +226,21 @@ func (s *Service) Status() Status {
 // ClearAlarms is an operator's word that the answers which raised the alarms
 // are right. On all nodes removals go on, and none is raised for an hour.
 func (s *Service) ClearAlarms(ctx context.Context) error {
-	until := time.Now().Add(trustFor).UTC().Truncate(time.Millisecond)
+	now := time.Now()
+	until := now.Add(trustFor).UTC().Truncate(time.Millisecond)
 	if err := s.store.ClearAlarms(ctx, until); err != nil {
 		return err
 	}
-	s.guard.adopt(Alarms{Trusted: until})
+	s.guard.adopt(Alarms{Trusted: until}, now)
+	return nil
+}
+
+// ClearAlarm is ClearAlarms for the alarm of one push service; those of others
+// stand, and are raised. Other nodes know of it when they next look.
+func (s *Service) ClearAlarm(ctx context.Context, service string) error {
+	if err := s.store.LowerAlarm(ctx, service); err != nil {
+		return err
+	}
+	s.guard.clear(service, time.Now())
 	return nil
 }
