@@ -11,7 +11,7 @@ export class Connection {
   since = Date.now();
   heard = Date.now();
   #way;
-  #greeted = false;
+  #greeted = false; // something has come
   #over = false;
   #beat = patience / 2;
   #timer = 0;
@@ -45,11 +45,6 @@ export class Connection {
 
   get name() {
     return this.#way.name;
-  }
-
-  /** greeted says that something has come. */
-  get greeted() {
-    return this.#greeted;
   }
 
   /** dead says that its silence has no other explanation. */
