@@ -147,7 +147,7 @@ func TestReaderBehindAStrictNetwork(t *testing.T) {
 	b := browsertest.StartChromium(t)
 	p := b.Open(t, proxy.URL)
 	allowCuts(p.Page)
-	p.Allow("Failed to load resource: the server responded with a status of 40") // 403, and 404 from a node that cannot be asked for room
+	p.Allow("Failed to load resource: the server responded with a status of 403")
 	p.Wait(live)
 	p.Eval(nil, listen)
 	p.Eval(nil, `void (window.states = [], addEventListener("news-state", (e) => states.push([e.detail.state, e.detail.transport].join(" "))))`)
