@@ -97,9 +97,7 @@ type Options struct {
 	// AppendTime is how long an append is waited for before the client is told
 	// that its outcome is not known. Default 20 s.
 	AppendTime time.Duration
-	// Promise is what reports are held against. Default: nothing is promised.
-	Promise push.Promise
-	Logger  *slog.Logger // default: discards
+	Logger     *slog.Logger // default: discards
 }
 
 type server struct {

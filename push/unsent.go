@@ -28,9 +28,9 @@ type rest struct {
 type counted struct {
 	wake chan struct{} // holds one ring for countRests
 
-	mu       sync.Mutex
+	mu      sync.Mutex
 	changes int64 // see Subscriptions.Changes, when it was counted
-	have     map[rest]int64
+	have    map[rest]int64
 }
 
 func newCounted() *counted { return &counted{wake: make(chan struct{}, 1), have: map[rest]int64{}} }
