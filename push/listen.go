@@ -3,6 +3,7 @@ package push
 import (
 	"context"
 	"errors"
+	"sync"
 	"time"
 )
 
@@ -19,31 +20,74 @@ const (
 	attendFor   = 10 * time.Second       // after which a node that crashed is not there any more
 )
 
+// How long the store is waited for when it is asked. A stop is asked for again
+// soon, so that one answer which never comes does not hide it; a store that is
+// slow for long is given more time.
+const (
+	stopWait = 500 * time.Millisecond
+	listWait = 5 * time.Second
+)
+
 // listen keeps up with what other nodes and operators have said, and tells what
-// this node has found, until ctx ends. Then it says that it is gone.
+// this node has found, until ctx ends. Then it says that it is gone. Whether all
+// is stopped waits for nothing else.
 func (s *Service) listen(ctx context.Context) {
+	var parts sync.WaitGroup
+	parts.Go(func() { s.listenForStops(ctx) })
+	parts.Go(func() { s.listenToNodes(ctx) })
+	parts.Wait()
+	if s.o.CampaignsElsewhere {
+		return
+	}
+	ctx, cancel := s.evenIfStopping(ctx)
+	defer cancel()
+	s.trouble(ctx, "say that this node is gone", s.attend(ctx, time.Now()))
+}
+
+// listenForStops halts what is under way within half a second or so of an order to.
+func (s *Service) listenForStops(ctx context.Context) {
 	t := time.NewTicker(stopEvery)
 	defer t.Stop()
-	var stop, alarms, attend, keys time.Time
+	var last time.Time
+	wait := stopWait
+	for ctx.Err() == nil {
+		if now := time.Now(); s.pages.any() || now.Sub(last) >= idly*stopEvery {
+			last = now
+			err := within(ctx, wait, s.hearStop)
+			if err != nil && wait == stopWait {
+				s.trouble(ctx, "hear whether all is stopped", err)
+			}
+			if wait = min(2*wait, listWait); err == nil {
+				wait = stopWait
+			}
+		}
+		select {
+		case <-t.C:
+		case <-ctx.Done():
+		}
+	}
+}
+
+// listenToNodes exchanges alarms, rates, keys and who is there.
+func (s *Service) listenToNodes(ctx context.Context) {
+	t := time.NewTicker(stopEvery)
+	defer t.Stop()
+	var alarms, attend, keys time.Time
 	failing := false
 	for ctx.Err() == nil {
 		now, often := time.Now(), s.pages.any()
 		var err error
-		if often || now.Sub(stop) >= idly*stopEvery {
-			stop = now
-			err = s.hearStop(ctx)
+		if now.Sub(attend) >= attendEvery && !s.o.CampaignsElsewhere { // first, as it is missed first
+			attend = now
+			err = within(ctx, listWait, func(ctx context.Context) error { return s.attend(ctx, now.Add(attendFor)) })
 		}
 		if often && now.Sub(alarms) >= alarmsEvery || now.Sub(alarms) >= idly*alarmsEvery || len(s.guard.news()) > 0 {
 			alarms = now
-			err = errors.Join(err, s.exchange(ctx))
+			err = errors.Join(err, within(ctx, listWait, s.exchange))
 		}
 		if now.Sub(keys) >= keysEvery {
 			keys = now
-			err = errors.Join(err, s.hearKeys(ctx))
-		}
-		if now.Sub(attend) >= attendEvery && !s.o.CampaignsElsewhere {
-			attend = now
-			err = errors.Join(err, s.attend(ctx, now.Add(attendFor)))
+			err = errors.Join(err, within(ctx, listWait, s.hearKeys))
 		}
 		if err != nil && !failing {
 			s.trouble(ctx, "hear of other nodes", err)
@@ -55,12 +99,13 @@ func (s *Service) listen(ctx context.Context) {
 		case <-ctx.Done():
 		}
 	}
-	if s.o.CampaignsElsewhere {
-		return
-	}
-	ctx, cancel := s.evenIfStopping(ctx)
+}
+
+// within calls f with so much time.
+func within(ctx context.Context, d time.Duration, f func(context.Context) error) error {
+	ctx, cancel := context.WithTimeout(ctx, d)
 	defer cancel()
-	s.trouble(ctx, "say that this node is gone", s.attend(ctx, time.Now()))
+	return f(ctx)
 }
 
 // hearStop halts what is under way while a stop is in force.
