@@ -20,12 +20,12 @@ const (
 	attendFor   = 10 * time.Second       // after which a node that crashed is not there any more
 )
 
-// How long the store is waited for when it is asked. A stop is asked for again
-// soon, so that one answer which never comes does not hide it; a store that is
-// slow for long is given more time.
+// How long the store is waited for when it is asked. Whether all is stopped is
+// asked again before that, so that an answer which never comes hides nothing and
+// one that is slow is still heard.
 const (
-	stopWait = 500 * time.Millisecond
-	listWait = 5 * time.Second
+	listWait  = 5 * time.Second
+	mostStops = 8 // that are asked for at once
 )
 
 // listen keeps up with what other nodes and operators have said, and tells what
@@ -48,17 +48,24 @@ func (s *Service) listen(ctx context.Context) {
 func (s *Service) listenForStops(ctx context.Context) {
 	t := time.NewTicker(stopEvery)
 	defer t.Stop()
+	var asked sync.WaitGroup
+	defer asked.Wait()
+	room := make(chan struct{}, mostStops)
+	answers := &stopAnswers{}
 	var last time.Time
-	wait := stopWait
-	for ctx.Err() == nil {
+	for n := 1; ctx.Err() == nil; n++ {
 		if now := time.Now(); s.pages.any() || now.Sub(last) >= idly*stopEvery {
-			last = now
-			err := within(ctx, wait, s.hearStop)
-			if err != nil && wait == stopWait {
-				s.trouble(ctx, "hear whether all is stopped", err)
-			}
-			if wait = min(2*wait, listWait); err == nil {
-				wait = stopWait
+			select {
+			case room <- struct{}{}:
+				last = now
+				asked.Go(func() {
+					defer func() { <-room }()
+					stop, err := s.askStop(ctx)
+					if first := answers.take(n, err, func() { s.hearStop(stop) }); first {
+						s.trouble(ctx, "hear whether all is stopped", err)
+					}
+				})
+			default: // enough have no answer yet
 			}
 		}
 		select {
@@ -66,6 +73,30 @@ func (s *Service) listenForStops(ctx context.Context) {
 		case <-ctx.Done():
 		}
 	}
+}
+
+// stopAnswers is which answers have come: one that was asked for earlier than
+// another says nothing any more.
+type stopAnswers struct {
+	mu      sync.Mutex
+	last    int
+	failing bool
+}
+
+// take acts on the answer to the nth question unless a later one is there. It
+// reports whether this is an error after none.
+func (a *stopAnswers) take(n int, err error, act func()) (first bool) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if n < a.last {
+		return false
+	}
+	first, a.failing = err != nil && !a.failing, err != nil
+	if err == nil {
+		a.last = n
+		act()
+	}
+	return first
 }
 
 // listenToNodes exchanges alarms, rates, keys and who is there.
@@ -108,13 +139,18 @@ func within(ctx context.Context, d time.Duration, f func(context.Context) error)
 	return f(ctx)
 }
 
+// askStop is the stop in force, nil if there is none.
+func (s *Service) askStop(ctx context.Context) (*Stop, error) {
+	ctx, cancel := context.WithTimeout(ctx, listWait)
+	defer cancel()
+	return s.store.Stopped(ctx)
+}
+
 // hearStop halts what is under way while a stop is in force.
-func (s *Service) hearStop(ctx context.Context) error {
-	stop, err := s.store.Stopped(ctx)
-	if err == nil && s.pages.halt(stop != nil) && stop == nil {
+func (s *Service) hearStop(stop *Stop) {
+	if s.pages.halt(stop != nil) && stop == nil {
 		s.ring()
 	}
-	return err
 }
 
 // exchange tells the store of alarms and rates and takes over what it has.

@@ -22,6 +22,7 @@ func TestModules(t *testing.T) {
 	mux.Handle("/assets/", http.StripPrefix("/assets/", http.FileServerFS(os.DirFS("../assets"))))
 	mux.Handle("/tests/", http.StripPrefix("/tests/", http.FileServerFS(os.DirFS("testdata/modules"))))
 	mux.Handle("/frames/", http.StripPrefix("/frames/", http.FileServerFS(os.DirFS("../../hub/testdata/frames"))))
+	mux.HandleFunc("/worker.js", func(w http.ResponseWriter, r *http.Request) { http.ServeFile(w, r, "../root/worker.js") })
 	mux.HandleFunc("/{$}", func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "text/html; charset=utf-8")
 		_, _ = w.Write([]byte(`<!doctype html><title>Modules</title><link rel="icon" href="data:,">`))
