@@ -68,8 +68,8 @@ func totals(out report) [][]string {
 	for _, reason := range reasons {
 		head = append(head, "failed_"+reason)
 	}
-	rows := [][]string{append(head, "seconds_to_50", "seconds_to_90", "seconds_to_99", "displayed", "displayed_estimate", "clicked")}
-	row := func(name string, c counts) []string {
+	rows := [][]string{append(head, "seconds_to_50", "seconds_to_90", "seconds_to_99", "rate", "eta_seconds", "oldest_waiting_seconds", "displayed", "displayed_estimate", "clicked")}
+	row := func(name string, c counts, left, oldest *float64) []string {
 		var failed int64
 		for _, n := range c.Failed {
 			failed += n
@@ -78,7 +78,7 @@ func totals(out report) [][]string {
 		for _, reason := range reasons {
 			row = append(row, numbers(c.Failed[reason])...)
 		}
-		for _, s := range []*float64{c.SecondsTo50, c.SecondsTo90, c.SecondsTo99} {
+		for _, s := range []*float64{c.SecondsTo50, c.SecondsTo90, c.SecondsTo99, &c.Rate, left, oldest} {
 			text := ""
 			if s != nil {
 				text = strconv.FormatFloat(*s, 'f', 1, 64)
@@ -88,9 +88,9 @@ func totals(out report) [][]string {
 		return row
 	}
 	for _, s := range out.Services {
-		rows = append(rows, append(row(s.Service, s.counts), "", "", ""))
+		rows = append(rows, append(row(s.Service, s.counts, s.Left, s.Oldest), "", "", ""))
 	}
-	return append(rows, append(row("all", out.counts), numbers(out.Displayed, out.DisplayedEstimate.Number, out.Clicked)...))
+	return append(rows, append(row("all", out.counts, out.Left, out.Oldest), numbers(out.Displayed, out.DisplayedEstimate.Number, out.Clicked)...))
 }
 
 func sortedKeys[K cmp.Ordered, V any](m map[K]V) []K { return slices.Sorted(maps.Keys(m)) }

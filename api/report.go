@@ -60,17 +60,20 @@ type report struct {
 	Earlier           []report      `json:"earlier,omitempty"` // the item's campaigns before this one, the newest first
 }
 
-// promise is what the operator promises, and what has become of it.
+// promise is what the operator promised when the campaign opened, and what has become of it.
 type promise struct {
 	Share   float64      `json:"share"`
 	Seconds float64      `json:"seconds"`
 	Verdict push.Verdict `json:"verdict"`
 }
 
-// service is a push service's part of a campaign.
+// service is a push service's part of a campaign. What browsers told us is of no
+// push service, see push.Report.Of.
 type service struct {
 	Service string `json:"service"`
 	counts
+	Left   *float64 `json:"eta_seconds"`
+	Oldest *float64 `json:"oldest_waiting_seconds"`
 }
 
 // mostEarlier is how many campaigns before the last one are told.
@@ -92,9 +95,9 @@ func (s *server) campaign(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	now := time.Now()
-	out := newReport(rep, stop != nil, s.o.Promise, now)
+	out := newReport(rep, stop != nil, now)
 	for _, earlier := range all[1:] {
-		out.Earlier = append(out.Earlier, newReport(earlier, stop != nil, s.o.Promise, now))
+		out.Earlier = append(out.Earlier, newReport(earlier, stop != nil, now))
 	}
 	w.Header().Set("Cache-Control", "no-store")
 	w.Header().Set("Vary", "Accept")
@@ -118,7 +121,7 @@ func (s *server) opening(ctx context.Context, item string) (push.Report, error) 
 }
 
 // newReport is rep at the time now, as clients get it.
-func newReport(rep push.Report, stopped bool, p push.Promise, now time.Time) report {
+func newReport(rep push.Report, stopped bool, now time.Time) report {
 	c := rep.Campaign
 	out := report{
 		Campaign: c.ID, Item: c.Entry.Item.ID, Kind: string(c.Entry.Kind), State: "sending", OpenedAt: c.OpenedAt, Deadline: c.Deadline,
@@ -140,14 +143,13 @@ func newReport(rep push.Report, stopped bool, p push.Promise, now time.Time) rep
 	if rep.Scanned { // before that, shares of the audience mean nothing
 		out.DisplayedTo50, out.DisplayedTo90, out.DisplayedTo99 = seconds(rep.DisplayedTo(0.50)), seconds(rep.DisplayedTo(0.90)), seconds(rep.DisplayedTo(0.99))
 	}
-	if p != (push.Promise{}) {
+	if p := c.Promise; p != (push.Promise{}) {
 		out.Promise = &promise{p.Share, p.Within.Seconds(), p.Judge(rep, now)}
 	}
 	all := rep.Services()
 	for _, name := range sortedKeys(all) {
-		part := rep
-		part.Tally = all[name]
-		out.Services = append(out.Services, service{name, countsOf(part.Tally, rep.Scanned, part.Rate(now))})
+		part := rep.Of(all[name])
+		out.Services = append(out.Services, service{name, countsOf(part.Tally, rep.Scanned, part.Rate(now)), seconds(part.Left(now)), seconds(part.Oldest(now))})
 	}
 	slices.SortStableFunc(out.Services, func(a, b service) int { return cmp.Compare(b.Audience, a.Audience) })
 	return out

@@ -5,11 +5,11 @@ import (
 	"fmt"
 	"net/http"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
-	"crier/api"
 	"crier/desk"
 	"crier/engine/sqlite"
 	"crier/news"
@@ -38,6 +38,9 @@ type theReport struct {
 		Service                          string
 		Audience, Queued, Accepted, Gone int64
 		SecondsTo90                      *float64 `json:"seconds_to_90"`
+		Rate                             float64
+		Left                             *float64 `json:"eta_seconds"`
+		Oldest                           *float64 `json:"oldest_waiting_seconds"`
 	}
 }
 
@@ -49,15 +52,17 @@ func halfway(t *testing.T, s *site, store *sqlite.Engine) (path string, rest fun
 	if err != nil {
 		t.Fatal(err)
 	}
-	opened := time.Now().Add(-4 * time.Second).UTC().Truncate(time.Millisecond)
+	before := time.Now().UTC().Truncate(time.Millisecond)
 	for i := range 400 {
 		endpoint := fmt.Sprintf("https://%s/%d", alertHost, i)
-		if _, err := store.PutSubscription(t.Context(), push.Subscription{ID: push.EndpointID(endpoint), Endpoint: endpoint, Level: news.Urgent, CreatedAt: opened, SeenAt: opened}); err != nil {
+		if _, err := store.PutSubscription(t.Context(), push.Subscription{ID: push.EndpointID(endpoint), Endpoint: endpoint, Level: news.Urgent, CreatedAt: before, SeenAt: before}); err != nil {
 			t.Fatal(err)
 		}
 	}
+	opened := time.Now().Add(-4 * time.Second).UTC().Truncate(time.Millisecond)
 	err = store.OpenCampaigns(t.Context(), upto, []push.Campaign{{
 		ID: loud.Cursor, Entry: loud.Entry, Reach: *loud.Item.Alerted, Lane: 2, Token: "AAAAAAAAAAAAAAAAAAAAAA", Sample: 10, OpenedAt: opened, Deadline: opened.Add(time.Hour),
+		Promise: push.Promise{Share: 0.9, Within: 2 * time.Minute},
 	}})
 	if err != nil {
 		t.Fatal(err)
@@ -89,7 +94,7 @@ func halfway(t *testing.T, s *site, store *sqlite.Engine) (path string, rest fun
 // becomes it.
 func TestReportOnTheWay(t *testing.T) {
 	store, idle := idleAlerts(t)
-	s := newSite(t, idle, func(_ *api.Parts, o *api.Options) { o.Promise = push.Promise{Share: 0.9, Within: 2 * time.Minute} })
+	s := newSite(t, idle)
 	path, rest := halfway(t, s, store)
 	report := func() (r theReport) {
 		a := s.do(call{method: "GET", path: path})
@@ -103,6 +108,11 @@ func TestReportOnTheWay(t *testing.T) {
 	}
 	if r.AudienceEstimate == nil || *r.AudienceEstimate < 340 || *r.AudienceEstimate > 470 {
 		t.Errorf("halfway 400 are taken for %v", r.AudienceEstimate)
+	}
+	for _, part := range r.Services {
+		if part.Oldest == nil || *part.Oldest < 4 || part.Rate > 0 && part.Left == nil {
+			t.Errorf("halfway: %+v", part)
+		}
 	}
 	if r.Rate <= 0 || r.Left == nil || *r.Left <= 0 || r.Oldest == nil || *r.Oldest < 4 || r.Promise == nil || r.Promise.Verdict != push.PromiseOpen {
 		t.Errorf("halfway: %+v", r)
@@ -193,7 +203,8 @@ func TestReportAsCSV(t *testing.T) {
 		}
 	}
 	got := read("?table=services")
-	if len(got) != 4 || got[1][0] != "fcm.googleapis.com" || got[2][0] != "push.apple.com" || got[3][0] != "all" || got[3][1] != "400" || got[3][3] != "380" {
+	if len(got) != 4 || got[1][0] != "fcm.googleapis.com" || got[2][0] != "push.apple.com" || got[3][0] != "all" || got[3][1] != "400" || got[3][3] != "380" ||
+		!slices.Equal(got[0][len(got[0])-6:], []string{"rate", "eta_seconds", "oldest_waiting_seconds", "displayed", "displayed_estimate", "clicked"}) || got[1][len(got[1])-6] != "0.0" || got[1][len(got[1])-5] != "" {
 		t.Errorf("totals: %v", got)
 	}
 	s.do(call{"GET", path + "?table=people", "", map[string]string{"Accept": "text/csv"}}).want(t, http.StatusBadRequest, "parameter")

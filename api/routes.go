@@ -104,8 +104,6 @@ type Options struct {
 	// Leaving is closed when the node is about to go down: /readyz and
 	// /v1/live/room say so, and all else goes on. Nil for never.
 	Leaving <-chan struct{}
-	// Promise is what reports are held against. Default: nothing is promised.
-	Promise push.Promise
 	Logger  *slog.Logger // default: discards
 }
 

@@ -15,11 +15,10 @@ import (
 // that stand whenever these change. While no desk is here it asks the store
 // nothing.
 type DeskWatch struct {
-	desks   Desks
-	alerts  Alerts
-	promise push.Promise
-	logger  *slog.Logger
-	every   time.Duration
+	desks  Desks
+	alerts Alerts
+	logger *slog.Logger
+	every  time.Duration
 }
 
 // Desks is where the desks are, as a DeskWatch sees them.
@@ -29,12 +28,12 @@ type Desks interface {
 }
 
 // NewDeskWatch tells the desks there what p.Alerts has to say. Of o it takes
-// Promise and Logger.
+// Logger.
 func NewDeskWatch(desks Desks, p Parts, o Options) *DeskWatch {
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
-	return &DeskWatch{desks: desks, alerts: p.Alerts, promise: o.Promise, logger: o.Logger, every: time.Second}
+	return &DeskWatch{desks: desks, alerts: p.Alerts, logger: o.Logger, every: time.Second}
 }
 
 // campaignMessage and alarmsMessage are what desks are told.
@@ -93,7 +92,7 @@ func (d *DeskWatch) reports(ctx context.Context, watch *push.Watch) error {
 		return err
 	}
 	for _, r := range all {
-		d.tell(ctx, campaignMessage{"campaign", newReport(r, stop != nil, d.promise, now)})
+		d.tell(ctx, campaignMessage{"campaign", newReport(r, stop != nil, now)})
 	}
 	return nil
 }

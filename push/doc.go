@@ -73,7 +73,7 @@
 // # Locks
 //
 // In this order: tidier.mu, which is held while a walk waits for the store;
-// underway.mu, network.mu, origin.mu. Those of guard, pace, line, zones, gathering,
+// stopAnswers.mu, underway.mu, network.mu, origin.mu. Those of guard, pace, line, zones, gathering,
 // perch, counted, a shelf of the stock and seal.Signer are taken last and nothing is
 // locked under them.
 package push

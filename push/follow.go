@@ -79,7 +79,7 @@ func (s *Service) open(ctx context.Context, epoch string, entries []news.Entry) 
 			return err
 		}
 		for i := range cs {
-			cs[i].Sample = sampleOf(standing)
+			cs[i].Sample, cs[i].Promise = sampleOf(standing), s.o.Promise
 		}
 	}
 	if err := s.store.OpenCampaigns(ctx, upto, cs); err != nil {

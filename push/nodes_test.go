@@ -2,6 +2,7 @@ package push_test
 
 import (
 	"context"
+	"log/slog"
 	"net/http"
 	"sync"
 	"testing"
@@ -16,6 +17,7 @@ import (
 func (h *house) node(tune func(o *push.Options)) (svc *push.Service, stop func()) {
 	h.t.Helper()
 	o := h.sink.Options()
+	o.Logger = slog.New(slog.NewTextHandler(h.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	if tune != nil {
 		tune(&o)
 	}
@@ -106,6 +108,28 @@ func TestPreparingRestsForAnEntry(t *testing.T) {
 		t.Errorf("%d keys were ready, and %d while entries came", was, is)
 	}
 	h.until("all are prepared", func() bool { return h.svc.Status().Keys.Ready == 2000 })
+}
+
+// TestNodesClaimWhatEachWants: two nodes share out all shards between them, and
+// each claims its own first: it is these that it has prepared keys for.
+func TestNodesClaimWhatEachWants(t *testing.T) {
+	h := newHouse(t, nil, nil)
+	h.subscribe(10, "ok", nil)
+	h.node(nil)
+	const all = ^push.Blocks(0)
+	h.until("the nodes want different shards, and all of them", func() bool {
+		h.finished(h.post(news.Post{}))
+		h.spy.mu.Lock()
+		defer h.spy.mu.Unlock()
+		if len(h.spy.wanted) != 2 {
+			return false
+		}
+		union, both := push.Blocks(0), all
+		for _, blocks := range h.spy.wanted {
+			union, both = union|blocks, both&blocks
+		}
+		return union == all && both == 0
+	})
 }
 
 // TestAStopReachesEveryNode: a stop on the desk's node halts the nodes that

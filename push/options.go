@@ -49,6 +49,9 @@ type Options struct {
 	// Deadlines say how long after an entry its alerts are still sent, and
 	// kept by push services for devices that are off.
 	Deadlines Deadlines
+	// Promise is what is promised of the campaigns that are opened here. Default:
+	// nothing.
+	Promise Promise
 	// Keys is where the VAPID keys are kept, to be looked at every two seconds.
 	// Default: they stay as they are.
 	Keys KeyStore

@@ -10,7 +10,8 @@ import (
 
 // Promise is what a newsroom promises of its alerts: that so large a share of
 // the audience has been accepted by push services within so long. The zero
-// value promises nothing.
+// value promises nothing. A campaign keeps the one that it was opened with: to
+// promise something else from now on says nothing about what was promised then.
 type Promise struct {
 	Share  float64 // above 0, at most 1
 	Within time.Duration

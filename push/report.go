@@ -41,16 +41,19 @@ func (r Report) Audience() (n int64, ok bool) {
 }
 
 // Rate is how many notifications were accepted in a second, over the last few
-// seconds before now: 0 once the campaign is over.
-func (r Report) Rate(now time.Time) float64 { return r.rate(r.Tally, now) }
-
-func (r Report) rate(t Tally, now time.Time) float64 {
+// seconds before now: 0 once the campaign is over. After an hour, when only the
+// minute is known of each, it is over the last whole minute and what has passed of
+// the present one.
+func (r Report) Rate(now time.Time) float64 {
 	age := now.Sub(r.Campaign.OpenedAt)
-	span := min(age, rateSpan)
-	if r.Done || span <= 0 {
+	if r.Done || age <= 0 {
 		return 0
 	}
-	return float64(countedBy(t.AcceptedAt, age)-countedBy(t.AcceptedAt, age-span)) / span.Seconds()
+	all, span := countedBy(r.Tally.AcceptedAt, age), min(age, rateSpan)
+	if bucket := tenthSpan(age); bucket > rateSpan {
+		all, span = countedBy(r.Tally.AcceptedAt, age+bucket), age-age.Truncate(bucket)+bucket
+	}
+	return float64(all-countedBy(r.Tally.AcceptedAt, age-span)) / span.Seconds()
 }
 
 // Left is how long the campaign takes yet, if it goes on at the present rate.
@@ -69,13 +72,20 @@ func (r Report) Left(now time.Time) (d time.Duration, ok bool) {
 }
 
 // Oldest is how long the notification has waited that has waited longest; ok is
-// false if none waits. All wait since the campaign opened: those that are tried
-// again as well.
+// false if none waits. Each waits from the campaign's opening until its outcome,
+// however often it is tried meanwhile.
 func (r Report) Oldest(now time.Time) (d time.Duration, ok bool) {
 	if r.Done || r.Scanned && r.Tally.Queued() <= 0 {
 		return 0, false
 	}
 	return max(now.Sub(r.Campaign.OpenedAt), 0), true
+}
+
+// Of is the report of one push service's part, whose tally is one of Services.
+// Receipts are of no push service: browsers do not say theirs.
+func (r Report) Of(t Tally) Report {
+	r.Tally, r.Displayed, r.Clicked, r.DisplayedAt = t, 0, 0, nil
+	return r
 }
 
 // Services is the tallies of the push services, by name. A subscription that

@@ -67,6 +67,58 @@ func TestRateAndWhatIsLeft(t *testing.T) {
 	}
 }
 
+// TestRateOfALongCampaign: a steady campaign has one rate, however long it lasts
+// and whenever it is looked at.
+func TestRateOfALongCampaign(t *testing.T) {
+	const perSecond = 120
+	for _, age := range []time.Duration{
+		9 * time.Minute, 11*time.Minute + 300*time.Millisecond, time.Hour - time.Second, time.Hour, time.Hour + time.Second, time.Hour + 30*time.Second,
+		time.Hour + 59*time.Second, 2*time.Hour + 100*time.Millisecond, 5*time.Hour + 7*time.Second,
+	} {
+		tally := Tally{Audience: 10_000_000, AcceptedAt: map[int]int64{}}
+		for at := time.Duration(0); at < age; at += time.Second / 10 {
+			tally.AcceptedAt[Tenth(at)] += perSecond / 10
+			tally.Accepted += perSecond / 10
+		}
+		r := underWay(tally, 0.5)
+		r.Campaign.Deadline = opened.Add(1000 * time.Hour)
+		now := opened.Add(age)
+		if got := r.Rate(now); math.Abs(got-perSecond) > perSecond/4 {
+			t.Errorf("after %v: rate %v, want %v", age, got, perSecond)
+		}
+		if _, ok := r.Left(now); !ok {
+			t.Errorf("after %v: nobody knows how long it takes yet", age)
+		}
+		if got := r.Rate(now.Add(2*time.Minute + time.Second)); got != 0 {
+			t.Errorf("two minutes after it stalled at %v: rate %v", age, got)
+		}
+	}
+}
+
+// TestEachServiceHasItsTime: the slow one is told from the quick one.
+func TestEachServiceHasItsTime(t *testing.T) {
+	at := func(n int64) map[int]int64 { return map[int]int64{180: n} }
+	r := underWay(Tally{Audience: 3000, Accepted: 1500, Services: map[string]Tally{
+		"quick": {Audience: 1000, Accepted: 1000, AcceptedAt: at(1000)}, "slow": {Audience: 2000, Accepted: 500, AcceptedAt: at(500)},
+	}}, 1)
+	r.Displayed = 9
+	now := opened.Add(20 * time.Second)
+	all := r.Services()
+	slow, quick := r.Of(all["slow"]), r.Of(all["quick"])
+	if d, ok := slow.Left(now); !ok || d != 15*time.Second { // 1,500 at 100 a second
+		t.Errorf("the slow one takes %v, %v", d, ok)
+	}
+	if d, ok := slow.Oldest(now); !ok || d != 20*time.Second {
+		t.Errorf("the slow one has waited %v, %v", d, ok)
+	}
+	if _, ok := quick.Oldest(now); ok || slow.Displayed != 0 {
+		t.Errorf("the quick one waits, or the slow one has %d receipts", slow.Displayed)
+	}
+	if d, ok := quick.Left(now); !ok || d != 0 {
+		t.Errorf("the quick one takes %v, %v", d, ok)
+	}
+}
+
 // TestDeparted: who departed while a retry waited is gone, and the services
 // close like the whole.
 func TestDeparted(t *testing.T) {

@@ -186,6 +186,7 @@ type Campaign struct {
 	Lane     int        // the higher goes first: by the rank of the level it travels with, corrections and withdrawals before others
 	Token    string     // what its receipts must carry: 128 random bits
 	Sample   int        // one browser in so many is asked to tell that it displayed it, within some seconds; 0 for all of them, at once
+	Promise  Promise    // what was promised when it opened
 	OpenedAt time.Time
 	Deadline time.Time // no attempt is made after it
 }

@@ -63,6 +63,18 @@ func Tenth(d time.Duration) int {
 	return n/600*600 + 599
 }
 
+// tenthSpan is how long the times last that Tenth does not tell apart, so long
+// after the opening.
+func tenthSpan(d time.Duration) time.Duration {
+	switch n := d / (time.Second / 10); {
+	case n < fineTenths:
+		return time.Second / 10
+	case n < secondTenths:
+		return time.Second
+	}
+	return time.Minute
+}
+
 // Add adds u to t.
 func (t *Tally) Add(u Tally) {
 	t.Audience += u.Audience

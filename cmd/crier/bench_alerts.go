@@ -2,11 +2,13 @@ package main
 
 import (
 	"context"
+	"encoding/csv"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"os"
+	"strconv"
 	"time"
 
 	"crier/cmd/crier/load"
@@ -23,6 +25,7 @@ type benchAlertsCmd struct {
 	Loop          int           `help:"Messages that the loop of webpush-go sends in the same run, for comparison." default:"4000" placeholder:"N"`
 	Flash         bool          `help:"Post a flash at 30 % of one more campaign, and measure how it overtakes."`
 	Profile       string        `help:"Write the sender's CPU profile, of the campaign with keys prepared, to this file." type:"path" placeholder:"FILE"`
+	Series        string        `help:"Write how many were accepted by when, of the campaign with keys prepared, to this file: CSV, for a plot." type:"path" placeholder:"FILE"`
 	Prove         float64       `help:"Prove instead that nothing is lost: kill the sender at this share of a campaign, such as 0.4, have another go on, and check every count; in sqlite, and in redis as well with --redis. Without --faults a tenth have one." default:"0" placeholder:"SHARE"`
 	Readers       int           `help:"Measure instead what preparing keys for the subscriptions costs this many live readers of the same node." default:"0" placeholder:"N"`
 	Rate          float64       `help:"With --readers: items a second." default:"4" placeholder:"N"`
@@ -48,7 +51,23 @@ func (c *benchAlertsCmd) Run(ctx context.Context, s streams) error {
 		return c.tell(s, r, err)
 	}
 	r, err := load.Alerts(ctx, o)
+	if err == nil && c.Series != "" {
+		err = writeSeries(c.Series, r.Series)
+	}
 	return c.tell(s, r, err)
+}
+
+// writeSeries writes the points as CSV.
+func writeSeries(path string, points []load.Point) error {
+	f, err := os.Create(path)
+	if err != nil {
+		return err
+	}
+	rows := [][]string{{"seconds", "accepted_total"}}
+	for _, p := range points {
+		rows = append(rows, []string{strconv.FormatFloat(p.Seconds, 'f', 1, 64), strconv.FormatInt(p.Accepted, 10)})
+	}
+	return errors.Join(csv.NewWriter(f).WriteAll(rows), f.Close())
 }
 
 // tell prints a result, if there is one.

@@ -1,9 +1,13 @@
 package main
 
 import (
+	"encoding/csv"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -29,6 +33,19 @@ func TestBenchAlerts(t *testing.T) {
 		if err := json.Unmarshal([]byte(stdout), &r); err != nil {
 			t.Fatalf("%v in %s", err, stdout)
 		}
+		// These names are promised to whoever reads them, so they are held against
+		// what is written and not against the struct that wrote it.
+		var raw map[string]json.RawMessage
+		if err := json.Unmarshal([]byte(stdout), &raw); err != nil {
+			t.Fatal(err)
+		}
+		for _, key := range []string{"sender_cpu_us_per_accepted", "webpush_go_cpu_us_per_accepted", "audience", "accepted", "gone", "failed", "expired",
+			"cancelled", "first_accept_ms", "seconds_to_50", "seconds_to_90", "seconds_to_99"} {
+			var n float64
+			if err := json.Unmarshal(raw[key], &n); err != nil {
+				t.Errorf("%v: %s is %s: %v", where, key, raw[key], err)
+			}
+		}
 		for name, c := range map[string]*load.AlertsCampaign{"cold": &r.Cold, "prepared": &r.AlertsCampaign} {
 			if !c.Closed() {
 				t.Errorf("%v, %s: the account does not close: %+v", where, name, c)
@@ -50,9 +67,21 @@ func TestBenchAlerts(t *testing.T) {
 	if left := server.Say(t, "DBSIZE"); left != int64(0) {
 		t.Errorf("%v keys are left in the Redis", left)
 	}
-	stdout, said, code := command(t, "bench", "alerts", "--subscriptions", "100", "--sinks", "1", "--loop", "10")
+	series := filepath.Join(t.TempDir(), "series.csv")
+	stdout, said, code := command(t, "bench", "alerts", "--subscriptions", "100", "--sinks", "1", "--loop", "10", "--series", series)
 	if code != 0 || !strings.Contains(stdout, "webpush-go's loop") || !strings.Contains(said, "100 subscriptions made") {
 		t.Errorf("for people: %d %s %s", code, stdout, said)
+	}
+	f, err := os.Open(series)
+	if err != nil {
+		t.Fatal(err)
+	}
+	rows, err := csv.NewReader(f).ReadAll()
+	if err := errors.Join(err, f.Close()); err != nil {
+		t.Fatal(err)
+	}
+	if n := len(rows); n < 2 || !slices.Equal(rows[0], []string{"seconds", "accepted_total"}) || rows[n-1][1] != "100" {
+		t.Errorf("the series: %v", rows)
 	}
 	for _, c := range []struct {
 		args []string

@@ -20,27 +20,33 @@ type watchFlags struct {
 }
 
 // apiOptions are the HTTP server's and the desks'.
-func (f listenFlags) apiOptions(does roles, logger *slog.Logger) (o api.Options, err error) {
-	o = api.Options{Proxies: f.Proxies, ReadersElsewhere: !does.hub, EditorsElsewhere: !does.api, JoinRate: f.JoinRate, AddressJoinRate: f.AddressJoinRate, Logger: logger}
-	if o.Promise, err = push.ParsePromise(f.AlertPromise); err != nil {
-		return o, fmt.Errorf("--alert-promise: %w", err)
-	}
+func (f listenFlags) apiOptions(does roles, logger *slog.Logger) (api.Options, error) {
+	o := api.Options{Proxies: f.Proxies, ReadersElsewhere: !does.hub, EditorsElsewhere: !does.api, JoinRate: f.JoinRate, AddressJoinRate: f.AddressJoinRate, Logger: logger}
 	if f.CanaryEvery < 0 {
 		return o, errors.New("--canary-every: give 0 or more")
 	}
 	return o, nil
 }
 
+// promise is what is promised of alerts.
+func (f watchFlags) promise() (push.Promise, error) {
+	p, err := push.ParsePromise(f.AlertPromise)
+	if err != nil {
+		return p, fmt.Errorf("--alert-promise: %w", err)
+	}
+	return p, nil
+}
+
 // watching is the leader's chores about alerts.
-func (f watchFlags) watching(n *node, promise push.Promise) []chore {
-	chores := []chore{n.metrics.promises.chore(n.alerts, promise)}
+func (f watchFlags) watching(n *node) []chore {
+	chores := []chore{n.metrics.promises.chore(n.alerts)}
 	if f.CanaryEvery > 0 {
 		chores = append(chores, chore{"canary", f.CanaryEvery, n.alerts.SendCanary})
 	}
 	return chores
 }
 
-// promises counts, on the leader, how campaigns did against what is promised.
+// promises counts, on the leader, how campaigns did against what was promised.
 type promises struct {
 	judged *prometheus.CounterVec
 	to90   prometheus.Histogram
@@ -72,7 +78,7 @@ type counted struct{ judged, timed bool }
 
 // chore has the leader count. What was decided before it first looked, or while
 // another led, it leaves to that one.
-func (p *promises) chore(alerts *push.Service, promise push.Promise) chore {
+func (p *promises) chore(alerts *push.Service) chore {
 	var watch *push.Watch
 	var last time.Time
 	seen := map[string]counted{}
@@ -91,6 +97,7 @@ func (p *promises) chore(alerts *push.Service, promise push.Promise) chore {
 		still := map[string]counted{} // under way: what was replaced is forgotten
 		for _, r := range all {
 			c := seen[r.Campaign.ID]
+			promise := r.Campaign.Promise
 			if v := promise.Judge(r, now); promise != (push.Promise{}) && v != push.PromiseOpen && !c.judged {
 				if c.judged = true; !first {
 					p.judged.WithLabelValues(string(v)).Inc()

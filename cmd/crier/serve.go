@@ -113,9 +113,13 @@ func open(ctx context.Context, c serveCmd, logger *slog.Logger) (_ *node, base s
 		}
 		parts.Live = n.hub
 	}
+	promise, err := c.promise()
+	if err != nil {
+		return nil, "", err
+	}
 	n.alerts, err = push.New(n.engine, n.engine, vapid, push.Options{AlertHosts: c.AlertHosts, Subject: c.AlertSubject, PublicURL: base,
 		RequestTimeout: c.AlertTimeout, Lease: c.AlertLease, CampaignsElsewhere: !does.push, Logger: logger,
-		Keys: keys, Confirm: push.Confirm(c.AlertConfirm), Unseen: c.AlertUnseen, Items: n.engine})
+		Keys: keys, Confirm: push.Confirm(c.AlertConfirm), Unseen: c.AlertUnseen, Items: n.engine, Promise: promise})
 	if err != nil {
 		return nil, "", err
 	}
@@ -139,7 +143,7 @@ func open(ctx context.Context, c serveCmd, logger *slog.Logger) (_ *node, base s
 	if err != nil {
 		return nil, "", err
 	}
-	chores := append(c.watching(n, o.Promise), kept.chore(n.engine, logger), tidying(n.alerts, logger))
+	chores := append(c.watching(n), kept.chore(n.engine, logger), tidying(n.alerts, logger))
 	n.leader = newLeader(n.engine, logger, chores...)
 	n.server = &http.Server{
 		Handler: n.notice.heed(api.New(parts, o)),

@@ -146,6 +146,7 @@ func campaign(epoch string, e news.Entry) push.Campaign {
 		ID: cur.String(), Entry: e.Clone(), Lane: e.Item.Level.Rank(), Token: fmt.Sprintf("%x", sum[:16]),
 		Reach:    news.Reach{Level: e.Item.Level, Topics: append([]string{}, e.Item.Topics...)},
 		OpenedAt: base.Add(time.Duration(e.Offset) * time.Second), Deadline: base.Add(time.Hour), Sample: int(e.Offset % 3),
+		Promise: push.Promise{Share: 0.995, Within: time.Duration(e.Offset) * 1500 * time.Millisecond},
 	}
 }
 

@@ -102,14 +102,16 @@ type body struct {
 	Reach    news.Reach
 	Lane     int
 	Token    string
-	Sample   int `json:",omitempty"` // see push.Campaign
+	Sample   int           `json:",omitempty"` // see push.Campaign
+	Promised float64       `json:",omitempty"` // the share
+	Within   time.Duration `json:",omitempty"`
 	Opened   int64
 	Deadline int64
 	Standing int64 // subscriptions when it opened
 }
 
 func newBody(c push.Campaign, standing int64) body {
-	return body{ID: c.ID, Entry: c.Entry, Reach: c.Reach, Lane: c.Lane, Token: c.Token, Sample: c.Sample,
+	return body{ID: c.ID, Entry: c.Entry, Reach: c.Reach, Lane: c.Lane, Token: c.Token, Sample: c.Sample, Promised: c.Promise.Share, Within: c.Promise.Within,
 		Opened: at(c.OpenedAt), Deadline: at(c.Deadline), Standing: standing}
 }
 
@@ -118,7 +120,7 @@ func readBody(s string) (push.Campaign, error) {
 	if err := json.Unmarshal([]byte(s), &b); err != nil {
 		return push.Campaign{}, fmt.Errorf("a campaign's record: %w", err)
 	}
-	return push.Campaign{ID: b.ID, Entry: b.Entry, Reach: b.Reach, Lane: b.Lane, Token: b.Token, Sample: b.Sample,
+	return push.Campaign{ID: b.ID, Entry: b.Entry, Reach: b.Reach, Lane: b.Lane, Token: b.Token, Sample: b.Sample, Promise: push.Promise{Share: b.Promised, Within: b.Within},
 		OpenedAt: when(b.Opened), Deadline: when(b.Deadline)}, nil
 }
 

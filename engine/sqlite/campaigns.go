@@ -82,9 +82,9 @@ func moveFollowed(ctx context.Context, c *conn, upto news.Cursor) error {
 }
 
 func openCampaign(ctx context.Context, c *conn, r campaignRow) error {
-	n, err := c.exec(ctx, `INSERT INTO campaigns (id, item, story, entry, reach, lane, token, opened_at, deadline, sample, standing)
-		SELECT ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, standing FROM sending WHERE true ON CONFLICT (id) DO NOTHING`,
-		r.id, r.item, r.story, r.entry, r.reach, r.lane, r.token, r.opened, r.deadline, r.sample)
+	n, err := c.exec(ctx, `INSERT INTO campaigns (id, item, story, entry, reach, lane, token, opened_at, deadline, sample, promised, within, standing)
+		SELECT ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, standing FROM sending WHERE true ON CONFLICT (id) DO NOTHING`,
+		r.id, r.item, r.story, r.entry, r.reach, r.lane, r.token, r.opened, r.deadline, r.sample, r.promised, r.within)
 	if err != nil || n == 0 {
 		return err
 	}
@@ -178,7 +178,7 @@ func (e *Engine) CampaignsSince(ctx context.Context, t time.Time) ([]push.Campai
 }
 
 // campaignColumns are what a campaignRow scans.
-const campaignColumns = "seq, id, item, entry, reach, lane, token, opened_at, deadline, standing, cancelled, sample, story"
+const campaignColumns = "seq, id, item, entry, reach, lane, token, opened_at, deadline, standing, cancelled, sample, story, promised, within"
 
 type campaignRow struct {
 	seq              int64
@@ -191,6 +191,8 @@ type campaignRow struct {
 	cancelled        bool
 	sample           int
 	story            string
+	promised         float64
+	within           int64
 }
 
 func newCampaignRow(p push.Campaign) (campaignRow, error) {
@@ -203,15 +205,17 @@ func newCampaignRow(p push.Campaign) (campaignRow, error) {
 		return campaignRow{}, err
 	}
 	return campaignRow{id: p.ID, item: p.Entry.Item.ID, entry: string(entry), reach: string(reach), lane: p.Lane,
-		token: p.Token, opened: at(p.OpenedAt), deadline: at(p.Deadline), sample: p.Sample, story: p.Story()}, nil
+		token: p.Token, opened: at(p.OpenedAt), deadline: at(p.Deadline), sample: p.Sample, story: p.Story(),
+		promised: p.Promise.Share, within: p.Promise.Within.Milliseconds()}, nil
 }
 
 func (r *campaignRow) dest() []any {
-	return []any{&r.seq, &r.id, &r.item, &r.entry, &r.reach, &r.lane, &r.token, &r.opened, &r.deadline, &r.standing, &r.cancelled, &r.sample, &r.story}
+	return []any{&r.seq, &r.id, &r.item, &r.entry, &r.reach, &r.lane, &r.token, &r.opened, &r.deadline, &r.standing, &r.cancelled, &r.sample, &r.story, &r.promised, &r.within}
 }
 
 func (r *campaignRow) campaign() (push.Campaign, error) {
-	p := push.Campaign{ID: r.id, Lane: r.lane, Token: r.token, Sample: r.sample, OpenedAt: when(r.opened), Deadline: when(r.deadline)}
+	p := push.Campaign{ID: r.id, Lane: r.lane, Token: r.token, Sample: r.sample, OpenedAt: when(r.opened), Deadline: when(r.deadline),
+		Promise: push.Promise{Share: r.promised, Within: time.Duration(r.within) * time.Millisecond}}
 	err := errors.Join(json.Unmarshal([]byte(r.entry), &p.Entry), json.Unmarshal([]byte(r.reach), &p.Reach))
 	if err != nil {
 		return push.Campaign{}, fmt.Errorf("campaign %s: %w", r.id, err)

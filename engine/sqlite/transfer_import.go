@@ -173,8 +173,8 @@ func insertCampaign(ctx context.Context, c *conn, p engine.Campaign) error {
 	if err != nil {
 		return err
 	}
-	if _, err := c.exec(ctx, "INSERT INTO campaigns ("+campaignColumns+") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-		p.Number, r.id, r.item, r.entry, r.reach, r.lane, r.token, r.opened, r.deadline, p.Standing, p.Cancelled, r.sample, r.story); err != nil {
+	if _, err := c.exec(ctx, "INSERT INTO campaigns ("+campaignColumns+") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+		p.Number, r.id, r.item, r.entry, r.reach, r.lane, r.token, r.opened, r.deadline, p.Standing, p.Cancelled, r.sample, r.story, r.promised, r.within); err != nil {
 		return err
 	}
 	if _, err := c.exec(ctx, "INSERT INTO tallies (campaign, displayed, clicked) VALUES (?, ?, ?)", p.Number, p.Displayed, p.Clicked); err != nil {

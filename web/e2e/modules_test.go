@@ -30,6 +30,7 @@ func TestModules(t *testing.T) {
 	}
 	mux.HandleFunc("/v1/live", full)
 	mux.HandleFunc("/v1/live/room", full)
+	mux.HandleFunc("/worker.js", func(w http.ResponseWriter, r *http.Request) { http.ServeFile(w, r, "../root/worker.js") })
 	mux.HandleFunc("/{$}", func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "text/html; charset=utf-8")
 		_, _ = w.Write([]byte(`<!doctype html><title>Modules</title><link rel="icon" href="data:,">`))

@@ -6,3 +6,7 @@ UPDATE campaigns SET story = iif(entry ->> '$.item.drill', 'drill ', '') || (ent
 
 -- What push.Subscriptions.Changes tells.
 ALTER TABLE sending ADD COLUMN changes INTEGER NOT NULL DEFAULT 0;
+
+-- What was promised when a campaign opened; 0 for nothing.
+ALTER TABLE campaigns ADD COLUMN promised REAL NOT NULL DEFAULT 0; -- the share
+ALTER TABLE campaigns ADD COLUMN within INTEGER NOT NULL DEFAULT 0; -- ms

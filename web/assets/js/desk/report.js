@@ -219,9 +219,12 @@ function reasons(failed) {
 
 function servicesOf(c) {
   const cell = (text) => el("td", {}, text);
+  const under = c.state === "sending";
+  const about = (s) => (s === null || s === undefined ? "–" : span(s));
   return el("table", { class: "report-services" },
     el("caption", {}, "By push service"),
-    el("thead", {}, el("tr", {}, ["Service", "Audience", "Accepted", "Waiting", "Lost", "90 %"].map((word) => el("th", { scope: "col" }, word)))),
+    el("thead", {}, el("tr", {}, ["Service", "Audience", "Accepted", "Waiting", "Lost", "90 %", ...(under ? ["Now", "To go", "Longest"] : [])].map((word) => el("th", { scope: "col" }, word)))),
     el("tbody", {}, c.services.map((s) => el("tr", { "data-key": s.service }, el("th", { scope: "row" }, serviceWord(s.service)),
-      cell(whole(s.audience)), cell(whole(s.accepted)), cell(whole(s.queued)), cell(whole(s.gone + failures(s) + s.expired + s.cancelled)), cell(after(s.seconds_to_90))))));
+      cell(whole(s.audience)), cell(whole(s.accepted)), cell(whole(s.queued)), cell(whole(s.gone + failures(s) + s.expired + s.cancelled)), cell(after(s.seconds_to_90)),
+      under && cell(`${whole(s.rate)}/s`), under && cell(about(s.eta_seconds)), under && cell(about(s.oldest_waiting_seconds))))));
 }

@@ -12,7 +12,7 @@ const campaign = {
 	expired: 0, cancelled: 0, rate: 40, eta_seconds: 12.5, oldest_waiting_seconds: 20, seconds_to_50: null, seconds_to_90: null, seconds_to_99: null,
 	displayed: 30, displayed_one_in: 10, displayed_estimate: {number: 300, low: 210, high: 428}, clicked: 7,
 	promise: {share: 0.9, seconds: 120, verdict: "open"},
-	services: [{service: "fcm.googleapis.com", audience: 600, queued: 100, accepted: 480, gone: 15, failed: {too_large: 5}, expired: 0, cancelled: 0, seconds_to_90: null}],
+	services: [{service: "fcm.googleapis.com", audience: 600, queued: 100, accepted: 480, gone: 15, failed: {too_large: 5}, expired: 0, cancelled: 0, seconds_to_90: null, rate: 40, eta_seconds: 12.5, oldest_waiting_seconds: 20}],
 };
 
 function open() {
@@ -33,7 +33,7 @@ test("what is estimated is said to be, and what browsers say is told apart", () 
 	equal(text(r, "[data-word=displayed] small"), "estimated: 210 to 428; 30 receipts, from 1 browser in 10");
 	equal(text(r, "[data-word=clicked] b"), "7");
 	equal(text(r, "[data-word='to go'] b"), "about 13 s");
-	equal(text(r, "tbody tr"), "Google (Chrome, Android) 600 480 100 20 –");
+	equal(text(r, "tbody tr"), "Google (Chrome, Android) 600 480 100 20 – 40/s 13 s 20 s");
 	equal(r.element.querySelector("[role=progressbar]").getAttribute("aria-valuenow"), "48");
 	r.close();
 });
