@@ -50,7 +50,7 @@ func New(store Store, log news.Log, keys VAPID, o Options) (*Service, error) {
 		return nil, err
 	}
 	g, ready := newGuard(o.Logger), newStock(o.PreparedKeys)
-	net := &network{transport: newTransport(hosts, o.RootCAs), keys: ring, guard: g, stock: ready, nodes: 1, logger: o.Logger, conns: o.Conns,
+	net := &network{transport: newTransport(hosts, o.RootCAs), keys: ring, guard: g, stock: ready, nodes: 1, logger: o.Logger, conns: o.Conns, fill: half,
 		timeout: o.RequestTimeout, origins: map[string]*origin{}, paces: map[string]*pace{}}
 	s := &Service{
 		store: store, log: log, o: o, hosts: hosts, keys: ring, guard: g, net: net, stock: ready, fleet: &fleet{},
