@@ -3,14 +3,18 @@ package api_test
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"net/netip"
 	"strconv"
+	"strings"
+	"sync"
 	"testing"
 	"time"
 
 	"crier/api"
 	"crier/hub"
+	"crier/push"
 )
 
 // TestCrowd: readers who come too fast, from one address or all together, are
@@ -95,4 +99,64 @@ func TestCrowded(t *testing.T) {
 		next(t, s.stream("", nil))
 	}
 	poll("127.0.0.1").want(t, http.StatusOK, "")
+}
+
+// besieged has as many sign-ups as it takes.
+type besieged struct{ api.Alerts }
+
+func (besieged) Subscribe(context.Context, push.Subscription) (bool, error) {
+	return false, push.ErrBusy
+}
+
+func TestSignUpsAreBoundedInAll(t *testing.T) {
+	s := newSite(t, func(p *api.Parts, _ *api.Options) { p.Alerts = besieged{p.Alerts} })
+	sub, _ := browser(t, "https://"+alertHost+"/one")
+	a := s.do(call{"PUT", "/v1/alerts/subscription", sub, nil})
+	a.want(t, http.StatusServiceUnavailable, "sign-ups")
+	if after, err := strconv.Atoi(a.header.Get("Retry-After")); err != nil || after < 5 || after > 30 {
+		t.Errorf("Retry-After %q", a.header.Get("Retry-After"))
+	}
+}
+
+// TestAProxyThatNobodyHasNamedIsTold once, and one that is named never.
+func TestAProxyThatNobodyHasNamedIsTold(t *testing.T) {
+	for named, want := range map[string]int{"": 1, "127.0.0.0/8": 0} {
+		for _, header := range []string{"X-Forwarded-For", "Forwarded"} {
+			var log logged
+			s := newSite(t, func(_ *api.Parts, o *api.Options) {
+				o.Logger = slog.New(slog.NewTextHandler(&log, nil))
+				if named != "" {
+					o.Proxies = []netip.Prefix{netip.MustParsePrefix(named)}
+				}
+			})
+			const told = "not named in --proxies"
+			s.do(call{method: "GET", path: "/v1/items"})
+			if log.count(told) != 0 {
+				t.Errorf("%q named: told though nobody forwards", named)
+			}
+			for range 3 {
+				s.do(call{"GET", "/v1/items", "", map[string]string{header: "192.0.2.1"}})
+			}
+			if n := log.count(told); n != want {
+				t.Errorf("%q named, %s: told %d times, want %d", named, header, n, want)
+			}
+		}
+	}
+}
+
+type logged struct {
+	mu   sync.Mutex
+	text strings.Builder
+}
+
+func (l *logged) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.Write(p)
+}
+
+func (l *logged) count(what string) int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return strings.Count(l.text.String(), what)
 }

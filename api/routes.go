@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/netip"
+	"sync"
 	"time"
 
 	"github.com/go-chi/chi/v5"
@@ -117,6 +118,7 @@ type server struct {
 	desks    *limiter // tickets
 	tickets  *tickets
 	crowd    *rate.Limiter
+	unnamed  sync.Once // the log is told of a proxy that nobody has named
 }
 
 // New is Crier's HTTP handler.
