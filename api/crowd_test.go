@@ -3,16 +3,20 @@ package api_test
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"maps"
 	"net/http"
 	"net/netip"
 	"slices"
 	"strconv"
+	"strings"
+	"sync"
 	"testing"
 	"time"
 
 	"crier/api"
 	"crier/hub"
+	"crier/push"
 )
 
 // joins are the ways to join.
@@ -279,4 +283,62 @@ func TestRefusalsHaveNames(t *testing.T) {
 	if want := []string{"address_rate", "crowded", "draining", "full", "rate", "starting"}; !slices.Equal(got, want) {
 		t.Errorf("%q, want %q", got, want)
 	}
+}
+
+// besieged has as many sign-ups as it takes.
+type besieged struct{ api.Alerts }
+
+func (besieged) Subscribe(context.Context, push.Subscription) (bool, error) {
+	return false, push.ErrBusy
+}
+
+func TestSignUpsAreBoundedInAll(t *testing.T) {
+	s := newSite(t, func(p *api.Parts, _ *api.Options) { p.Alerts = besieged{p.Alerts} })
+	sub, _ := browser(t, "https://"+alertHost+"/one")
+	a := s.do(call{"PUT", "/v1/alerts/subscription", sub, nil})
+	a.want(t, http.StatusServiceUnavailable, "sign-ups")
+	a.wait(t, 30)
+}
+
+// TestAProxyThatNobodyHasNamedIsTold once, and one that is named never.
+func TestAProxyThatNobodyHasNamedIsTold(t *testing.T) {
+	for named, want := range map[string]int{"": 1, "127.0.0.0/8": 0} {
+		for _, header := range []string{"X-Forwarded-For", "Forwarded"} {
+			var log logged
+			s := newSite(t, func(_ *api.Parts, o *api.Options) {
+				o.Logger = slog.New(slog.NewTextHandler(&log, nil))
+				if named != "" {
+					o.Proxies = []netip.Prefix{netip.MustParsePrefix(named)}
+				}
+			})
+			const told = "not named in --proxies"
+			s.do(call{method: "GET", path: "/v1/items"})
+			if log.count(told) != 0 {
+				t.Errorf("%q named: told though nobody forwards", named)
+			}
+			for range 3 {
+				s.do(call{"GET", "/v1/items", "", map[string]string{header: "192.0.2.1"}})
+			}
+			if n := log.count(told); n != want {
+				t.Errorf("%q named, %s: told %d times, want %d", named, header, n, want)
+			}
+		}
+	}
+}
+
+type logged struct {
+	mu   sync.Mutex
+	text strings.Builder
+}
+
+func (l *logged) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.Write(p)
+}
+
+func (l *logged) count(what string) int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return strings.Count(l.text.String(), what)
 }

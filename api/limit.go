@@ -105,6 +105,11 @@ func tooMany(detail string, pause time.Duration) *Problem {
 func (s *server) address(r *http.Request) netip.Addr {
 	ap, _ := netip.ParseAddrPort(r.RemoteAddr)
 	who := ap.Addr().Unmap()
+	if inside(who) && !s.trusted(who) && (r.Header.Get("X-Forwarded-For") != "" || r.Header.Get("Forwarded") != "") {
+		s.unnamed.Do(func() {
+			s.o.Logger.Warn("a proxy that is not named in --proxies forwards requests: all its clients share the bounds of one address", "address", who.String())
+		})
+	}
 	hops := strings.Split(strings.Join(r.Header.Values("X-Forwarded-For"), ","), ",")
 	for i := len(hops) - 1; i >= 0 && s.trusted(who); i-- {
 		hop, err := netip.ParseAddr(strings.TrimSpace(hops[i]))

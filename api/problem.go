@@ -77,6 +77,8 @@ func asProblem(err error) *Problem {
 		return problem(http.StatusConflict, "campaign-over", "The campaign is over", "Its deadline has passed, or a later entry has replaced it.", "revise the item: that alerts anew")
 	case errors.Is(err, push.ErrNoSubscription):
 		return problem(http.StatusNotFound, "no-subscription", "There is no such subscription", "", "")
+	case errors.Is(err, push.ErrBusy):
+		return crowded("sign-ups", "Too many browsers are subscribing", fullFor)
 	case errors.Is(err, push.ErrNotYours):
 		return problem(http.StatusForbidden, "not-yours", "The subscription belongs to another browser",
 			"keys.auth is not the one the subscription stands with.", "send the subscription as the browser gives it")

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/netip"
+	"sync"
 	"time"
 
 	"github.com/go-chi/chi/v5"
@@ -120,8 +121,9 @@ type server struct {
 	rooms    *limiter // who asks whether there is room
 	desks    *limiter // tickets
 	tickets  *tickets
-	joins    *gate // readers who join
-	polls    *gate // readers who poll on
+	joins    *gate     // readers who join
+	polls    *gate     // readers who poll on
+	unnamed  sync.Once // the log is told of a proxy that nobody has named
 }
 
 // New is Crier's HTTP handler.

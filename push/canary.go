@@ -98,7 +98,7 @@ func (s *Service) flyCanary(ctx context.Context) error {
 	}
 	quiet := slog.New(slog.DiscardHandler) // what goes wrong is told once, by our caller
 	n := &network{transport: newTransport(hosts, sink.roots), keys: s.keys, guard: newGuard(quiet), stock: newStock(0), nodes: 1, logger: quiet,
-		conns: 1, timeout: canaryTime, origins: map[string]*origin{}, paces: map[string]*pace{}}
+		conns: 1, fill: half, timeout: canaryTime, origins: map[string]*origin{}, paces: map[string]*pace{}}
 	defer n.close()
 	now := time.Now()
 	c := Campaign{ID: CanaryService, Token: newToken(), OpenedAt: now, Deadline: now.Add(canaryTime), Entry: news.Entry{Kind: news.Posted, Item: news.Item{

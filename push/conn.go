@@ -27,15 +27,18 @@ type conn struct {
 	retired  bool      // takes no more requests, and is closed after the last
 }
 
-// measure sets how many requests c is given at once: about half of what it
-// takes in all. At its limit, HTTP/2 requests queue behind one another inside
-// the connection, where no lane and no deadline reaches them.
-func (c *conn) measure() {
+// measure sets how many requests c is given at once, of a hundred that it takes
+// in all: about half. At its limit, HTTP/2 requests queue behind one another
+// inside the connection, where no lane and no deadline reaches them.
+func (c *conn) measure(ofHundred int) {
 	c.room = 1
 	if all := c.cc.Available() + c.cc.InFlight(); c.multi {
-		c.room = min(max(all/2, 1), maxStreams)
+		c.room = min(max(all*ofHundred/100, 1), maxStreams)
 	}
 }
+
+// half is how many of a hundred.
+const half = 50
 
 // usable reports whether c takes requests. A connection that the other side
 // is about to close says so by offering nothing.
@@ -81,7 +84,7 @@ func (o *origin) dial(ctx context.Context, c *conn) {
 	case err == nil:
 		c.cc, c.answered = cc, now
 		c.multi = cc.Available() > 1
-		c.measure()
+		c.measure(o.net.fill)
 		c.room = min(c.room, firstRoom)
 	case ctx.Err() != nil: // we are stopping
 		o.drop(c)
@@ -103,7 +106,7 @@ func (o *origin) release(c *conn, start time.Time, out outcome) {
 	switch {
 	case out.answered:
 		c.answered = out.at
-		c.measure()
+		c.measure(o.net.fill)
 	case out.timedOut && !c.answered.After(start):
 		c.retired = true // nothing at all has come since: it has stalled
 	}

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	webpush "github.com/SherClockHolmes/webpush-go"
+	"golang.org/x/time/rate"
 
 	"crier/push/seal"
 )
@@ -29,17 +30,22 @@ var (
 // Bounds on greetings: they are few, and may wait or be lost.
 const (
 	greetQueue   = 256
-	greetWorkers = 2
+	greetWorkers = 8
 	greetTTL     = 10 * time.Minute
+	// greetRate is how many a second this node takes in of those that must be
+	// confirmed, and greetQueue at once: whoever asks, and from however many
+	// addresses, each makes us send a notification to a browser vendor.
+	greetRate = 50
 )
 
 var errNoKeys = errors.New("the VAPID keys that the subscription was made with are no more")
 
 // greeter sends greetings, through webpush-go.
 type greeter struct {
-	s      *Service
-	client *http.Client
-	queue  chan greetJob
+	s         *Service
+	client    *http.Client
+	queue     chan greetJob
+	strangers *rate.Limiter // who must be confirmed
 }
 
 type greetJob struct {
@@ -48,7 +54,7 @@ type greetJob struct {
 }
 
 func newGreeter(s *Service) greeter {
-	return greeter{s: s, queue: make(chan greetJob, greetQueue), client: &http.Client{
+	return greeter{s: s, queue: make(chan greetJob, greetQueue), strangers: rate.NewLimiter(greetRate, greetQueue), client: &http.Client{
 		Transport:     s.net.transport,
 		Timeout:       s.o.RequestTimeout,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },

@@ -16,6 +16,7 @@ type network struct {
 	stock     *stock
 	logger    *slog.Logger
 	conns     int           // the most connections to an origin
+	fill      int           // of a connection's streams, of a hundred: half
 	timeout   time.Duration // of one request
 
 	tasks sync.WaitGroup // what origins have going

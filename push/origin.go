@@ -32,6 +32,7 @@ type origin struct {
 	mu       sync.Mutex
 	queue    jobQueue
 	running  bool
+	naps     int // waits that nothing ended but their time
 	inflight int
 	conns    []*conn
 	used     time.Time
@@ -166,6 +167,9 @@ func (o *origin) wait(ctx context.Context) {
 	select {
 	case <-o.wake:
 	case <-t.C:
+		o.mu.Lock()
+		o.naps++
+		o.mu.Unlock()
 	case <-ctx.Done():
 	}
 }

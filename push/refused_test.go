@@ -1,6 +1,7 @@
 package push_test
 
 import (
+	"errors"
 	"net/http"
 	"strings"
 	"sync/atomic"
@@ -79,5 +80,32 @@ func TestGreetingsAreWatched(t *testing.T) {
 	h.until("the alarm stands", func() bool { return len(h.svc.Status().Alarms) == 1 })
 	if s := subs[len(subs)-1]; !h.stands(s) {
 		t.Error("one is removed while the alarm stands")
+	}
+}
+
+// TestStrangersAreBounded: sign-ups that each cost a greeting are bounded in all,
+// and who has signed up is not kept out.
+func TestStrangersAreBounded(t *testing.T) {
+	h := newHouse(t, nil, func(o *push.Options) { o.Confirm = push.ConfirmAll })
+	first, busy := h.sink.Subscribe("ok"), 0
+	if _, err := h.svc.Subscribe(t.Context(), first); err != nil {
+		t.Fatal(err)
+	}
+	for range 5000 {
+		_, err := h.svc.Subscribe(t.Context(), h.sink.Subscribe("ok"))
+		if errors.Is(err, push.ErrBusy) {
+			if busy++; busy == 100 {
+				break
+			}
+		} else if err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := h.svc.Subscribe(t.Context(), first); err != nil || busy == 0 {
+		t.Errorf("%d were told to come back, and one who has signed up: %v", busy, err)
+	}
+	n, err := h.store.CountSubscriptions(t.Context())
+	if err != nil || n < 256 {
+		t.Errorf("%d were taken, %v", n, err)
 	}
 }

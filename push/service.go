@@ -50,7 +50,7 @@ func New(store Store, log news.Log, keys VAPID, o Options) (*Service, error) {
 		return nil, err
 	}
 	g, ready := newGuard(o.Logger), newStock(o.PreparedKeys)
-	net := &network{transport: newTransport(hosts, o.RootCAs), keys: ring, guard: g, stock: ready, nodes: 1, logger: o.Logger, conns: o.Conns,
+	net := &network{transport: newTransport(hosts, o.RootCAs), keys: ring, guard: g, stock: ready, nodes: 1, logger: o.Logger, conns: o.Conns, fill: half,
 		timeout: o.RequestTimeout, origins: map[string]*origin{}, paces: map[string]*pace{}}
 	s := &Service{
 		store: store, log: log, o: o, hosts: hosts, keys: ring, guard: g, net: net, stock: ready, fleet: &fleet{},
@@ -97,7 +97,7 @@ func (s *Service) ParseUnsubscribe(body []byte) (Subscription, error) { return P
 // Subscribe keeps sub, as [Subscriptions] says of PutSubscription, and greets
 // a new one with a notification, in the background; and one that must be
 // confirmed and was not, if it has not been here for ten minutes. Errors:
-// [news.Invalid], ErrNotYours.
+// [news.Invalid], ErrNotYours, ErrBusy.
 func (s *Service) Subscribe(ctx context.Context, sub Subscription) (created bool, err error) {
 	if err := sub.Check(s.hosts); err != nil {
 		return false, err
@@ -110,6 +110,9 @@ func (s *Service) Subscribe(ctx context.Context, sub Subscription) (created bool
 			return false, err
 		}
 		again = err == nil && was.Unconfirmed && sub.SeenAt.Sub(was.SeenAt) >= greetAgain
+		if (again || err != nil) && !s.greets.strangers.Allow() {
+			return false, ErrBusy
+		}
 	}
 	created, err = s.store.PutSubscription(ctx, sub)
 	if err == nil && (created || again) {
