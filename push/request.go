@@ -57,7 +57,7 @@ func (n *network) request(ctx context.Context, cc *http.ClientConn, o *origin, j
 		},
 		Body: io.NopCloser(bytes.NewReader(message)), ContentLength: int64(len(message)),
 	}).WithContext(ctx)
-	resp, err := cc.RoundTrip(req)
+	resp, err := cc.RoundTrip(req) //nolint:bodyclose // whoever asked drops it, see leftover
 	now = time.Now()
 	if errors.Is(err, context.Canceled) { // we are stopping: it may or may not have arrived
 		return outcome{fate: unsent, at: now}, nil
