@@ -216,7 +216,7 @@ func (h *house) revise(e news.Entry, r news.Revision) news.Entry {
 // until waits for cond, and for no longer than it should ever take.
 func (h *house) until(what string, cond func() bool) {
 	h.t.Helper()
-	for end := time.Now().Add(30 * time.Second); !cond(); time.Sleep(5 * time.Millisecond) {
+	for end := time.Now().Add(2 * time.Minute); !cond(); time.Sleep(5 * time.Millisecond) {
 		if time.Now().After(end) {
 			h.t.Fatalf("it never came to this: %s", what)
 		}

@@ -234,6 +234,11 @@ type Delivery struct {
 
 // Progress is what became of a page.
 type Progress struct {
+	// Number is the checkpoint's among those of the lease, from 1 on. One that is
+	// written again, as nobody could say whether it was, is written once. Those of
+	// number 0 are never known again. Where the range was done with it the answer
+	// may be ErrLeaseLost.
+	Number  int64
 	Cursor  ID   // the page's
 	Scanned bool // the page's
 	Settled []ID // retries of the page that are over, or to be replaced by one in Retries

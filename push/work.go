@@ -111,6 +111,7 @@ type task struct {
 	makeRoom     func()     // lets another worker begin
 	over         bool       // the lease is over: there is nothing to release
 	last         Page       // the one before
+	written      int64      // checkpoints
 	late         []*page    // that have deliveries without an answer
 	crowded      bool       // the page before had nothing but what lines were too long for
 	today        []Campaign // see Decide
@@ -312,6 +313,8 @@ func (t *task) sendOne(sending context.Context, p *page, i int, v Voice, busy bo
 // it, so it is tried again for as long as the lease lasts, and even while we
 // are stopping.
 func (t *task) checkpoint(ctx context.Context, p Progress) (State, error) {
+	t.written++
+	p.Number = t.written
 	for wait := shortestWait; ; wait *= 2 {
 		p.Ends = time.Now().Add(t.o.Lease)
 		last, cancel := t.evenIfStopping(ctx)

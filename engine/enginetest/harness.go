@@ -116,6 +116,7 @@ func Run(t *testing.T, h Harness) {
 		{"EveryStandingSubscription", testEveryStanding},
 		{"AbandonedLease", testAbandonedLease},
 		{"StaleLeaseChangesNothing", testStaleLease},
+		{"CheckpointWrittenAgain", testCheckpointAgain},
 		{"WorkersShareOut", testWorkers},
 		{"RetriesInOrder", testRetries},
 		{"GoneOnce", testGoneOnce},

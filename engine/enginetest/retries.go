@@ -1,6 +1,7 @@
 package enginetest
 
 import (
+	"reflect"
 	"testing"
 	"time"
 
@@ -187,4 +188,37 @@ func testDeparted(t *testing.T, s *store) {
 	if next := must(e.NextDue(ctx, base))(t); !next.IsZero() {
 		t.Fatalf("work due at %v when all is done", next)
 	}
+}
+
+// testCheckpointAgain: a checkpoint of which nobody could say whether it was
+// written is written again and counts once, with the later end of the lease;
+// that of another lease is another one, whatever its number.
+func testCheckpointAgain(t *testing.T, s *store) {
+	ctx, e := t.Context(), s.node(0)
+	neighbours(t, e, 30)
+	open(t, e, posted("na"))
+	l := oneRange(t, e)
+	tally := func() push.Tally { return must(e.Report(ctx, "na"))(t).Tally }
+	write := func(number int64, at time.Time) {
+		t.Helper()
+		before := tally()
+		p := must(e.Deliveries(ctx, l, at, 5))(t)
+		prog := progress(p, l, func(d push.Delivery) fate { return []fate{accept, retry, fail}[d.Subscription.ID[3]%3] }, at)
+		prog.Number = number
+		equal(t, "state", must(e.Checkpoint(ctx, l, prog))(t), push.State{})
+		once := tally()
+		if reflect.DeepEqual(once, before) {
+			t.Fatalf("checkpoint %d changed nothing: %+v", number, once)
+		}
+		prog.Ends = at.Add(2 * leaseFor)
+		equal(t, "state, said again", must(e.Checkpoint(ctx, l, prog))(t), push.State{})
+		equal(t, "tally, written again", tally(), once)
+	}
+	write(1, base)
+	write(2, base)
+	_, taken, err := e.Claim(ctx, push.Worker{Name: "heir"}, base.Add(2*leaseFor-time.Millisecond), leaseFor)
+	ok(t, err)
+	equal(t, "taken before its end", taken, false)
+	l = claim(t, s.node(1), "heir", base.Add(2*leaseFor))
+	write(2, base.Add(2*leaseFor))
 }

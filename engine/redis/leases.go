@@ -125,7 +125,11 @@ func (e *Engine) checkpointArgs(ctx context.Context, l push.Lease, p push.Progre
 	}
 	tally := countArgs(p.Tally)
 	args := make([]any, 0, 14+len(p.Settled)+3*len(p.Retries)+len(p.Gone)+len(tally)+2*len(p.Letters))
-	args = append(args, leaseArgs(l, rand.Text()[:16], p.Cursor[:], p.Scanned, at(p.Ends),
+	nonce := rand.Text()[:16]
+	if p.Number != 0 {
+		nonce = fmt.Sprintf("%d of %d", p.Number, l.Token) // no two leases of a range have a token
+	}
+	args = append(args, leaseArgs(l, nonce, p.Cursor[:], p.Scanned, at(p.Ends),
 		len(p.Settled), len(p.Retries), len(p.Gone), len(tally)/2, len(p.Letters),
 		push.MaxLetters, lettersLife(l.Campaign).Milliseconds())...)
 	for _, id := range p.Settled {

@@ -53,7 +53,7 @@ func claim(ctx context.Context, c *conn, w push.Worker, now, ends int64) (l push
 
 // lend gives r to the worker.
 func lend(ctx context.Context, c *conn, r rangeRow, worker string, ends int64) (l push.Lease, ok bool, err error) {
-	if _, err := c.exec(ctx, "UPDATE ranges SET token = token + 1, worker = ?, ends = ? WHERE campaign = ? AND low = ?",
+	if _, err := c.exec(ctx, "UPDATE ranges SET token = token + 1, written = 0, worker = ?, ends = ? WHERE campaign = ? AND low = ?",
 		worker, ends, r.campaign, r.low); err != nil {
 		return l, false, err
 	}
@@ -73,13 +73,14 @@ type rangeRow struct {
 	reached   []byte // see reach; those before it come first
 	scanned   bool
 	token     int64
+	written   int64
 	cancelled bool
 }
 
-const rangeColumns = "r.campaign, r.low, r.high, r.position, r.reached, r.scanned, r.token, p.cancelled FROM ranges r JOIN campaigns p ON p.seq = r.campaign"
+const rangeColumns = "r.campaign, r.low, r.high, r.position, r.reached, r.scanned, r.token, r.written, p.cancelled FROM ranges r JOIN campaigns p ON p.seq = r.campaign"
 
 func (r *rangeRow) dest() []any {
-	return []any{&r.campaign, &r.low, &r.high, &r.position, &r.reached, &r.scanned, &r.token, &r.cancelled}
+	return []any{&r.campaign, &r.low, &r.high, &r.position, &r.reached, &r.scanned, &r.token, &r.written, &r.cancelled}
 }
 
 // nextRange is the range to be claimed first. One to whose shards another
@@ -247,6 +248,13 @@ func checkpoint(ctx context.Context, c *conn, l push.Lease, p push.Progress) (st
 	if err != nil {
 		return st, err
 	}
+	if p.Number != 0 && p.Number == r.written {
+		_, err := c.exec(ctx, "UPDATE ranges SET ends = ? WHERE campaign = ? AND low = ?", at(p.Ends), r.campaign, r.low)
+		if err != nil {
+			return st, err
+		}
+		return checkpointed(ctx, c, r)
+	}
 	for _, id := range p.Settled {
 		if _, err := c.exec(ctx, "DELETE FROM retries WHERE id = ? AND campaign = ?", id[:], r.campaign); err != nil {
 			return st, err
@@ -275,18 +283,24 @@ func checkpoint(ctx context.Context, c *conn, l push.Lease, p push.Progress) (st
 	if err := count(ctx, c, r.campaign, p.Tally); err != nil {
 		return st, err
 	}
-	if _, err := c.exec(ctx, "UPDATE ranges SET position = ?, scanned = ?, ends = ? WHERE campaign = ? AND low = ?",
-		p.Cursor[:], p.Scanned, at(p.Ends), r.campaign, r.low); err != nil {
+	if _, err := c.exec(ctx, "UPDATE ranges SET position = ?, scanned = ?, ends = ?, written = ? WHERE campaign = ? AND low = ?",
+		p.Cursor[:], p.Scanned, at(p.Ends), p.Number, r.campaign, r.low); err != nil {
 		return st, err
 	}
 	r.scanned = p.Scanned
-	if st.Done, _, err = settleRange(ctx, c, r); err != nil {
+	done, _, err := settleRange(ctx, c, r)
+	if err != nil {
 		return st, err
 	}
-	st.Cancelled = r.cancelled
-	stop, err := readStop(ctx, c)
-	st.Stopped = stop != nil
+	st, err = checkpointed(ctx, c, r)
+	st.Done = done
 	return st, err
+}
+
+// checkpointed is what has changed for a range that is not done.
+func checkpointed(ctx context.Context, c *conn, r rangeRow) (st push.State, err error) {
+	stop, err := readStop(ctx, c)
+	return push.State{Cancelled: r.cancelled, Stopped: stop != nil}, err
 }
 
 // Release implements push.Store.

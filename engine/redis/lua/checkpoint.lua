@@ -10,7 +10,13 @@ local seq = redis.call('HGET', log .. ':ids', ARGV[1])
 if not seq then return {'lost'} end
 local c, low = log .. ':c:' .. seq, ARGV[2]
 local p = redis.call('HMGET', c .. ':p', low .. '.token', low .. '.scanned', low .. '.last', low .. '.reached')
-if p[3] and string.sub(p[3], 5) == ARGV[4] then return {string.sub(p[3], 1, 4), seq} end
+if p[3] and string.sub(p[3], 5) == ARGV[4] then
+  if p[1] == ARGV[3] then
+    redis.call('HSET', c .. ':p', low .. '.ends', ARGV[7])
+    await(c, low, redis.call('HGET', c, 'cancelled'))
+  end
+  return {string.sub(p[3], 1, 4), seq}
+end
 if p[1] ~= ARGV[3] then return {'lost'} end
 
 whole(log, c, low)
