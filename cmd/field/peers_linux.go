@@ -215,8 +215,8 @@ func (u *usual) send(msg []byte) {
 }
 
 // free is an address nobody listens on.
-func free() (string, error) {
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
+func free(ctx context.Context) (string, error) {
+	ln, err := new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0")
 	if err != nil {
 		return "", err
 	}

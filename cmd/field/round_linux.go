@@ -63,7 +63,7 @@ type peer struct {
 
 // start runs the server of that name and waits until it is ready.
 func start(ctx context.Context, name string, o options, dir string) (_ *peer, err error) {
-	addr, err := free()
+	addr, err := free(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("find a port: %w", err)
 	}
@@ -209,8 +209,8 @@ func measure(ctx context.Context, name string, o options, dir string, dials *ato
 		return f, err
 	}
 	defer func() {
-		p.kill() // so that the crowd's reading ends
-		<-c.ended
+		p.kill()  // so that the crowd's reading ends
+		<-c.ended //nolint:errcheck // it was killed
 		c.close()
 	}()
 	if err := pause(ctx, o.Idle); err != nil {
