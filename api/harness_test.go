@@ -54,7 +54,7 @@ func newSite(t *testing.T, change ...options) *site {
 	if err != nil {
 		t.Fatal(err)
 	}
-	parts := api.Parts{Log: engine, Archive: engine, Keys: engine, Live: live, Alerts: alerts, Site: newPages(t)}
+	parts := api.Parts{Log: engine, Archive: engine, Keys: engine, Live: live, Alerts: alerts, Site: newPages(t), Audiences: engine}
 	var o api.Options
 	for _, c := range change {
 		c(&parts, &o)

@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"strings"
 	"testing"
+	"time"
 
 	"crier/api"
 	"crier/desk"
@@ -58,11 +59,18 @@ func TestOperatorsRoutes(t *testing.T) {
 		Role          desk.Role
 		Subscriptions int
 		Readers       *int
+		Audience      *desk.Audience
+		Nodes         []desk.Audience
+	}
+	there := desk.Audience{Node: "there:80", Readers: 5, Everything: 2, Topics: map[string]int{"world": 3}}
+	if err := s.engine.PutAudience(t.Context(), there, time.Now(), time.Now().Add(time.Hour)); err != nil {
+		t.Fatal(err)
 	}
 	for range 2 {
 		next(t, s.stream("", nil))
 	}
-	if s.do(call{method: "GET", path: "/v1/me"}).into(t, &me); me.Role != desk.RoleEditor || me.Subscriptions != 1 || me.Readers == nil || *me.Readers != 2 {
+	if s.do(call{method: "GET", path: "/v1/me"}).into(t, &me); me.Role != desk.RoleEditor || me.Subscriptions != 1 || me.Readers == nil || *me.Readers != 7 ||
+		me.Audience == nil || me.Audience.Everything != 4 || me.Audience.Topics["world"] != 3 || len(me.Nodes) != 2 || me.Nodes[0].Readers != 2 || me.Nodes[1].Node != "there:80" {
 		t.Errorf("me: %+v", me)
 	}
 	s.do(call{"DELETE", "/v1/alarms?service=push.example", "", s.as(desk.RoleChief)}).want(t, http.StatusNoContent, "")

@@ -79,12 +79,16 @@ type Parts struct {
 	Live    Live
 	Alerts  Alerts
 	Site    *web.Site
+	// Audiences is where nodes tell each other of their readers.
+	Audiences desk.Audiences
 }
 
 // Options tune the server. The zero value works.
 type Options struct {
 	// Proxies may name the client in X-Forwarded-For. Default: nobody.
 	Proxies []netip.Prefix
+	// Node is the name that this node's readers are told of by. Default: "node".
+	Node string
 	// ReadersElsewhere: other nodes have the readers' live connections.
 	ReadersElsewhere bool
 	// EditorsElsewhere: other nodes take what is posted, and subscriptions.
@@ -275,9 +279,10 @@ type whoami struct {
 	desk.Editor
 	Subscriptions int64        `json:"subscriptions"` // that stand: the most an alert may reach
 	Alarms        []push.Alarm `json:"alarms"`        // of all nodes' sending
-	// Readers are here now, on this node; where readers are elsewhere it does
-	// not know.
-	Readers *int `json:"readers,omitempty"`
+	// Readers are here now, on all nodes; nil if the store does not say.
+	Readers  *int            `json:"readers,omitempty"`
+	Audience *desk.Audience  `json:"audience,omitempty"` // all of them
+	Nodes    []desk.Audience `json:"nodes,omitempty"`
 }
 
 func (s *server) me(w http.ResponseWriter, r *http.Request) error {
@@ -290,9 +295,9 @@ func (s *server) me(w http.ResponseWriter, r *http.Request) error {
 		alarms = []push.Alarm{}
 	}
 	who := whoami{Editor: editor(r), Subscriptions: n, Alarms: alarms}
-	if s.Live != nil && !s.o.ReadersElsewhere {
-		now := s.Live.Audience().Readers
-		who.Readers = &now
+	if nodes, err := s.audiences(r.Context()); err == nil { // or an outage would sign editors out
+		all := desk.Together(nodes)
+		who.Readers, who.Audience, who.Nodes = &all.Readers, &all, nodes
 	}
 	w.Header().Set("Cache-Control", "no-store")
 	return writeJSON(w, http.StatusOK, who)

@@ -7,33 +7,38 @@ import (
 	"reflect"
 	"time"
 
+	"crier/desk"
+	"crier/hub"
 	"crier/push"
 )
 
 // DeskWatch tells the desks on this node's hub how alerts go: a report of each
 // campaign under way every second, and one when it has ended, and the alarms
 // that stand whenever these change. While no desk is here it asks the store
-// nothing.
+// nothing. It also tells the other nodes of this node's readers.
 type DeskWatch struct {
-	desks  Desks
-	alerts Alerts
-	logger *slog.Logger
-	every  time.Duration
+	desks     Desks
+	alerts    Alerts
+	audiences desk.Audiences
+	node      string
+	logger    *slog.Logger
+	every     time.Duration
 }
 
 // Desks is where the desks are, as a DeskWatch sees them.
 type Desks interface {
 	Desks() int
+	Audience() hub.Audience
 	TellDesks(ctx context.Context, js []byte)
 }
 
-// NewDeskWatch tells the desks there what p.Alerts has to say. Of o it takes
-// Logger.
+// NewDeskWatch tells the desks there what p.Alerts has to say, and p.Audiences
+// of the readers there. Of o it takes Logger and Node.
 func NewDeskWatch(desks Desks, p Parts, o Options) *DeskWatch {
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
-	return &DeskWatch{desks: desks, alerts: p.Alerts, logger: o.Logger, every: time.Second}
+	return &DeskWatch{desks: desks, alerts: p.Alerts, audiences: p.Audiences, node: o.node(), logger: o.Logger, every: time.Second}
 }
 
 // campaignMessage and alarmsMessage are what desks are told.
@@ -53,8 +58,14 @@ func (d *DeskWatch) Run(ctx context.Context) error {
 	tick := time.NewTicker(d.every)
 	defer tick.Stop()
 	var told []push.Alarm
+	var seen time.Time
 	failing := false
+	defer d.show(context.WithoutCancel(ctx), time.Time{})
 	for {
+		if now := time.Now(); now.Sub(seen) >= audienceEvery {
+			seen = now
+			d.show(ctx, now.Add(audienceFor))
+		}
 		select {
 		case <-ctx.Done():
 			return nil

@@ -106,7 +106,7 @@ func open(ctx context.Context, c serveCmd, logger *slog.Logger) (_ *node, base s
 	if base, err = c.publicURL(n.ln.Addr()); err != nil {
 		return nil, "", err
 	}
-	parts := api.Parts{Log: n.engine, Archive: n.engine, Keys: n.engine}
+	parts := api.Parts{Log: n.engine, Archive: n.engine, Keys: n.engine, Audiences: n.engine}
 	if does.pages() {
 		if n.hub, err = hub.New(n.engine, hub.Options{MaxReaders: c.MaxReaders, PerAddress: c.AddressReaders, DrainWindow: c.DrainWindow, Topics: c.Topics, Logger: logger}); err != nil {
 			return nil, "", err
@@ -128,6 +128,7 @@ func open(ctx context.Context, c serveCmd, logger *slog.Logger) (_ *node, base s
 	if err != nil {
 		return nil, "", err
 	}
+	o.Node = nodeName(n.ln.Addr())
 	o.Refusals, o.Leaving = &n.metrics.refused, n.notice.given
 	if does.hub {
 		n.watch = api.NewDeskWatch(n.hub, parts, o)
@@ -158,6 +159,16 @@ func open(ctx context.Context, c serveCmd, logger *slog.Logger) (_ *node, base s
 		ErrorLog:       slog.NewLogLogger(logger.Handler(), slog.LevelDebug),
 	}
 	return n, base, nil
+}
+
+// nodeName is what a node's readers are told of by.
+func nodeName(listens net.Addr) string {
+	_, port, err := net.SplitHostPort(listens.String())
+	host, herr := os.Hostname()
+	if err != nil || herr != nil {
+		return listens.String()
+	}
+	return net.JoinHostPort(host, port)
 }
 
 func (n *node) listen(ctx context.Context, c serveCmd) (err error) {

@@ -21,6 +21,7 @@ type engine interface {
 	news.Archive
 	desk.Keyring
 	push.Store
+	desk.Audiences
 	leading
 	trimmer
 	secrets

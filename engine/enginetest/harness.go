@@ -19,6 +19,7 @@ type Engine interface {
 	news.Archive
 	desk.Keyring
 	push.Store
+	desk.Audiences
 
 	// Writable is nil if an append would be taken just now, and else says why
 	// not.
@@ -130,6 +131,7 @@ func Run(t *testing.T, h Harness) {
 		{"Swept", testSwept},
 		{"Receivers", testReceivers},
 		{"WorkersAttend", testAttend},
+		{"Audiences", testAudiences},
 		{"WantedBlocksFirst", testWanted},
 		{"Alarms", testAlarms},
 		{"AlarmStopsRemovals", testAlarmStopsRemovals},

@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"crier/desk"
 	"crier/push"
 )
 
@@ -61,6 +62,37 @@ func testAttend(t *testing.T, s *store) {
 		there := must(s.node(i).Attend(ctx, step.worker, later(step.now), later(step.ends)))(t)
 		if !slices.Equal(there, step.there) {
 			t.Fatalf("step %d: %q are there, want %q", i, there, step.there)
+		}
+	}
+}
+
+// testAudiences: what a node has said of its readers stands until its time is
+// up, or until it says something else.
+func testAudiences(t *testing.T, s *store) {
+	ctx := t.Context()
+	of := func(node string, readers int) desk.Audience {
+		return desk.Audience{Node: node, Readers: readers, Everything: 1, Topics: map[string]int{"world": readers - 1, "sport": 0}, Others: 2}
+	}
+	for i, step := range []struct {
+		a         desk.Audience
+		now, ends int
+		there     []desk.Audience
+	}{
+		{of("b:1", 3), 0, 10, []desk.Audience{of("b:1", 3)}},
+		{of("a:1", 5), 1, 11, []desk.Audience{of("a:1", 5), of("b:1", 3)}},
+		{of("b:1", 4), 5, 15, []desk.Audience{of("a:1", 5), of("b:1", 4)}},
+		{of("c:1", 9), 11, 21, []desk.Audience{of("b:1", 4), of("c:1", 9)}},
+		{of("b:1", 0), 12, 12, []desk.Audience{of("c:1", 9)}},
+		{of("c:1", 0), 13, 12, nil},
+	} {
+		ok(t, s.node(i).PutAudience(ctx, step.a, later(step.now), later(step.ends)))
+		step.a.Topics["world"] = -1 // it is the caller's
+		for n := range 2 {
+			got := must(s.node(i+n).Audiences(ctx, later(step.now)))(t)
+			equal(t, fmt.Sprintf("step %d", i), got, step.there)
+			for _, a := range got {
+				a.Topics["world"] = -1
+			}
 		}
 	}
 }

@@ -38,6 +38,7 @@
 //	L:kept               hash    what nodes share, by name: the VAPID keys          few
 //	L:leaders            hash    job → its leader and the end of the term           few
 //	L:workers            zset    nodes that send, by how long they are there        nodes
+//	L:audiences          hash    node → its readers, by topic, and until when       nodes
 //	L:alarms, L:rates    hash    push service → since when and why; when and how    services
 //	                             many requests a second it was found to bear
 //	{crier:s0} … s1023   zset    a shard of the subscriptions, see record.go        subscriptions

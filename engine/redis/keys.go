@@ -33,6 +33,7 @@ func (k keys) stop() string               { return k.log + ":stop" }
 func (k keys) kept() string               { return k.log + ":kept" }
 func (k keys) leaders() string            { return k.log + ":leaders" }
 func (k keys) workers() string            { return k.log + ":workers" }
+func (k keys) audiences() string          { return k.log + ":audiences" }
 func (k keys) alarms() string             { return k.log + ":alarms" }
 func (k keys) rates() string              { return k.log + ":rates" }
 func (k keys) opened() string             { return k.log + ":opened" }
@@ -54,7 +55,7 @@ func (k keys) types() map[string]string {
 	return map[string]string{
 		k.log: "hash", k.entries(): "stream", k.items(): "hash", k.live(): "zset", k.drills(): "zset",
 		k.editors(): "hash", k.sums(): "hash", k.stop(): "hash", k.kept(): "hash", k.leaders(): "hash",
-		k.workers(): "zset", k.alarms(): "hash", k.rates(): "hash", k.opened(): "zset", k.removals(): "set",
+		k.workers(): "zset", k.audiences(): "hash", k.alarms(): "hash", k.rates(): "hash", k.opened(): "zset", k.removals(): "set",
 		k.log + ":ids": "hash", k.log + ":reports": "hash", k.log + ":active": "zset", k.shard(0): "zset",
 	}
 }

@@ -40,17 +40,18 @@ type Options struct {
 
 // Engine is an open data directory. All methods are safe for concurrent use.
 type Engine struct {
-	dir     string
-	now     func() time.Time
-	db      *sql.DB
-	writer  *writer
-	readers chan *conn // the free ones; nil is one that has yet to be connected
-	bell    news.Doorbell
-	leaders leaders
-	workers workers
-	lock    *fileLock // nil when opened beside
-	quit    chan struct{}
-	close   func() error
+	dir       string
+	now       func() time.Time
+	db        *sql.DB
+	writer    *writer
+	readers   chan *conn // the free ones; nil is one that has yet to be connected
+	bell      news.Doorbell
+	leaders   leaders
+	workers   workers
+	audiences audiences
+	lock      *fileLock // nil when opened beside
+	quit      chan struct{}
+	close     func() error
 }
 
 var (

@@ -38,7 +38,13 @@ func TestEditorNeedsNoMouse(t *testing.T) {
 	p.Wait(focused + `.id === "headline"`) // where writing begins
 	p.Wait(`document.querySelector("#who").innerText.startsWith("Night desk")`)
 	p.Wait(`document.querySelector("#wire-state").dataset.state === "live"`)
-	p.Wait(`/^[1-9] readers? on this node$/.test(document.querySelector("#readers").innerText)`)
+	p.Wait(`/^[1-9] readers?$/.test(document.querySelector("#readers summary").innerText)`)
+	tabTo(t, p, "#readers summary")
+	p.Press("Enter")
+	p.Wait(`/^By topic\s+All topics\s+[1-9]/.test(document.querySelector("#readers .audience-of").innerText)`)
+	p.Press("Enter")
+	p.Wait(`!document.querySelector("#readers").open`)
+	tabTo(t, p, "#headline")
 
 	p.Type("Bridge closed after a ship strikes it")
 	p.Press("Enter") // a stray one posts nothing
