@@ -37,6 +37,10 @@ func (c *serveCmd) Run(ctx context.Context, logger *slog.Logger) error {
 	return serve(ctx, *c, logger, nil)
 }
 
+// startTime is how long a node that cannot read its front yet keeps who comes
+// waiting, before it says so.
+const startTime = time.Second
+
 // node is one running service: its parts, in the order they are stopped.
 type node struct {
 	engine  engine
@@ -218,6 +222,11 @@ func (n *node) run(asked context.Context, started func(context.Context) error) e
 		g.Go(func() error { return n.watch.Run(ctx) })
 	}
 	g.Go(func() error {
+		select { // who comes at the very start waits in the kernel's queue, and is not sent away
+		case <-ready:
+		case <-ctx.Done():
+		case <-time.After(startTime):
+		}
 		serve, ln := n.server.Serve, n.ln
 		if n.hub != nil {
 			ln = n.hub.Listener(ln)
