@@ -38,6 +38,7 @@ type spy struct {
 	crashAt   int                    // checkpoints that succeed before the power goes; 0 for never
 	powerLost func()
 	n         int
+	putOff    int // retries that checkpoints have written
 }
 
 func (s *spy) Claim(ctx context.Context, w push.Worker, now time.Time, lease time.Duration) (push.Lease, bool, error) {
@@ -64,6 +65,7 @@ func (s *spy) Checkpoint(ctx context.Context, l push.Lease, p push.Progress) (pu
 			s.tallies[l.Campaign.ID] = &push.Tally{}
 		}
 		s.tallies[l.Campaign.ID].Add(p.Tally)
+		s.putOff += len(p.Retries)
 	}
 	return st, err
 }

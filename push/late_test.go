@@ -55,15 +55,21 @@ func TestACrashRepeatsWhatIsLateOnly(t *testing.T) {
 	h.spy.mu.Unlock()
 	e := h.post(news.Post{})
 	h.until("the power is lost", func() bool { h.spy.mu.Lock(); defer h.spy.mu.Unlock(); return h.spy.n > 1 })
+	h.spy.mu.Lock()
+	late := h.spy.putOff
+	h.spy.mu.Unlock()
 	h.stop()
 	h.start(tune)
-	if r := h.finished(e); r.Tally.Audience != 105 || r.Tally.Accepted != 105 {
+	r := h.finished(e)
+	if r.Tally.Audience != 105 || r.Tally.Accepted != 105 {
 		t.Errorf("tally %+v", r.Tally)
 	}
-	for _, s := range quick {
-		if n := len(h.sink.Got(s)); n != 1 {
-			t.Errorf("%d messages for one that was answered", n)
-		}
+	again := 0 // a machine that is busy may have more who are late
+	for _, s := range append(quick, slow...) {
+		again += len(h.sink.Got(s)) - 1
+	}
+	if again > late {
+		t.Errorf("%d messages came again, %d were late", again, late)
 	}
 	for _, s := range slow {
 		if n := len(h.sink.Got(s)); n != 2 {
