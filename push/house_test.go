@@ -38,7 +38,8 @@ type spy struct {
 	crashAt   int                    // checkpoints that succeed before the power goes; 0 for never
 	powerLost func()
 	n         int
-	putOff    int // retries that checkpoints have written
+	putOff    map[push.ID]bool       // of whom a checkpoint has written a retry
+	before    func(p push.Progress) // called before a checkpoint is written; nil for nothing
 }
 
 func (s *spy) Claim(ctx context.Context, w push.Worker, now time.Time, lease time.Duration) (push.Lease, bool, error) {
@@ -52,10 +53,14 @@ func (s *spy) Checkpoint(ctx context.Context, l push.Lease, p push.Progress) (pu
 	s.mu.Lock()
 	s.n++
 	lost := s.crashAt > 0 && s.n > s.crashAt
+	before := s.before
 	s.mu.Unlock()
 	if lost {
 		s.powerLost()
 		return push.State{}, errors.New("the power is gone")
+	}
+	if before != nil {
+		before(p)
 	}
 	st, err := s.Store.Checkpoint(ctx, l, p)
 	if err == nil {
@@ -65,7 +70,9 @@ func (s *spy) Checkpoint(ctx context.Context, l push.Lease, p push.Progress) (pu
 			s.tallies[l.Campaign.ID] = &push.Tally{}
 		}
 		s.tallies[l.Campaign.ID].Add(p.Tally)
-		s.putOff += len(p.Retries)
+		for _, r := range p.Retries {
+			s.putOff[r.ID] = true
+		}
 	}
 	return st, err
 }
@@ -137,7 +144,7 @@ func (h *house) start(tune func(o *push.Options)) {
 	if tune != nil {
 		tune(&o)
 	}
-	h.spy = &spy{Store: h.store, tallies: map[string]*push.Tally{}, wanted: map[string]push.Blocks{}}
+	h.spy = &spy{Store: h.store, tallies: map[string]*push.Tally{}, wanted: map[string]push.Blocks{}, putOff: map[push.ID]bool{}}
 	svc, err := push.New(h.spy, h.store, h.sink.Keys, o)
 	if err != nil {
 		h.t.Fatal(err)

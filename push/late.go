@@ -91,6 +91,50 @@ func (t *task) addLate(out *Progress) {
 	out.Tally.Add(sumOf(by))
 }
 
+// withoutLate divides what the store has due: those that are to be sent, and
+// those whose answers are still to come. Where checkpoints take long, or the
+// campaign was cancelled, the store has them due before that: they would be sent
+// twice and counted twice.
+func (t *task) withoutLate(due []Delivery) (ds, waiting []Delivery) {
+	if len(t.late) == 0 || !slices.ContainsFunc(due, func(d Delivery) bool { return d.Attempts > 0 }) {
+		return due, nil
+	}
+	late := t.lateOnes()
+	for _, d := range due {
+		if d.Attempts > 0 && late[d.Subscription.ID] {
+			waiting = append(waiting, d)
+		} else {
+			ds = append(ds, d)
+		}
+	}
+	return ds, waiting
+}
+
+// waitOn has the store wait longer for those of waiting that are still late.
+func (t *task) waitOn(out *Progress, waiting []Delivery) {
+	if len(waiting) == 0 {
+		return
+	}
+	late, until := t.lateOnes(), t.again()
+	for _, d := range waiting {
+		if id := d.Subscription.ID; late[id] {
+			out.Settled = append(out.Settled, id)
+			out.Retries = append(out.Retries, Retry{ID: id, Attempts: d.Attempts, Due: until})
+		}
+	}
+}
+
+// lateOnes is the subscriptions of all late deliveries.
+func (t *task) lateOnes() map[ID]bool {
+	late := map[ID]bool{}
+	for _, p := range t.late {
+		for _, i := range p.late {
+			late[p.deliveries[i].Subscription.ID] = true
+		}
+	}
+	return late
+}
+
 // awaitLate waits until every delivery has its answer, at most the time of a
 // request, and writes what became of them if write says so. After an error it
 // must not: nobody knows what the store has.

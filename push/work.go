@@ -136,7 +136,8 @@ func (t *task) next(ctx, sending context.Context) (more bool, err error) {
 	if err != nil {
 		return false, err
 	}
-	p, voices, err := t.send(ctx, sending, found.Deliveries, now)
+	ds, waiting := t.withoutLate(found.Deliveries)
+	p, voices, err := t.send(ctx, sending, ds, now)
 	if err != nil {
 		return false, err
 	}
@@ -144,12 +145,13 @@ func (t *task) next(ctx, sending context.Context) (more bool, err error) {
 	progress := p.count(voices, t.guard.mayRemove(), t.again())
 	t.last = found
 	t.addLate(&progress)
+	t.waitOn(&progress, waiting)
 	t.keep(p)
 	st, err := t.write(ctx, progress)
 	if err != nil {
 		return false, err
 	}
-	idle := found.Scanned && len(found.Deliveries) == 0 // only retries of later are left
+	idle := len(ds) == 0 && (found.Scanned || len(waiting) > 0) // only retries of later are left, or answers to wait for
 	return !st.Done && !st.Stopped && !idle && !found.Pause && !t.pages.over(t.turn, time.Now()), nil
 }
 
@@ -317,7 +319,7 @@ func (t *task) checkpoint(ctx context.Context, p Progress) (State, error) {
 	p.Number = t.written
 	for wait := shortestWait; ; wait *= 2 {
 		p.Ends = time.Now().Add(t.o.Lease)
-		last, cancel := t.evenIfStopping(ctx)
+		last, cancel := t.asLongAsHeld(ctx)
 		st, err := t.store.Checkpoint(last, t.lease, p)
 		cancel()
 		if err == nil {
@@ -330,6 +332,19 @@ func (t *task) checkpoint(ctx context.Context, p Progress) (State, error) {
 		t.trouble(ctx, "write a checkpoint", err)
 		pauseFor(ctx, wait)
 	}
+}
+
+// asLongAsHeld is a context for a checkpoint: it ends with the lease or, if we
+// are stopping, with the time for that. A store that is slow must not be given the
+// same work again and again.
+func (t *task) asLongAsHeld(ctx context.Context) (context.Context, context.CancelFunc) {
+	grace := t.o.Grace
+	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), max(time.Until(t.lease.Ends), grace))
+	forget := context.AfterFunc(ctx, func() {
+		pauseFor(last, grace)
+		cancel()
+	})
+	return last, func() { forget(); cancel() }
 }
 
 // pauseFor waits, unless ctx ends first.

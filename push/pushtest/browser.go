@@ -19,7 +19,7 @@ import (
 type browser struct {
 	uaid     string
 	conn     *websocket.Conn // nil while it is away
-	wake     chan struct{}   // there is something to send
+	wake     chan struct{}   // the connection's: there is something to send
 	messages []*message      // not acknowledged, oldest first
 }
 
@@ -175,24 +175,23 @@ func (s *Service) ack(b *browser, version string, code int) {
 
 // connect makes conn the connection of the browser known by uaid, or of a new
 // one. What expired while it was away is dropped. The connection it still had
-// is old, to be closed.
+// is old, to be closed, and hears no more rings.
 func (s *Service) connect(uaid string, conn *websocket.Conn, now time.Time) (b *browser, old *websocket.Conn) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	b = s.browsers[uaid]
 	if b == nil {
-		b = &browser{uaid: strings.ToLower(rand.Text()), wake: make(chan struct{}, 1)}
+		b = &browser{uaid: strings.ToLower(rand.Text())}
 		s.browsers[b.uaid] = b
 	}
 	if old = b.conn; old == nil {
 		s.seen.Connected++
 	}
-	b.conn = conn
+	b.conn, b.wake = conn, make(chan struct{}, 1)
 	b.messages = slices.DeleteFunc(b.messages, func(m *message) bool { return !m.expires.After(now) })
 	for _, m := range b.messages {
 		m.sent = false
 	}
-	b.ring()
 	s.change()
 	return b, old
 }
@@ -207,31 +206,35 @@ func (s *Service) disconnect(b *browser, conn *websocket.Conn) {
 	}
 }
 
-// sendMessages sends b what there is, and comes to be, until ctx ends or conn
-// fails.
+// sendMessages sends b what there is, and comes to be, until ctx ends, conn
+// fails or another connection has taken its place.
 func (s *Service) sendMessages(ctx context.Context, b *browser, conn *websocket.Conn) {
 	for {
-		for _, f := range s.unsent(b, conn) {
+		fs, more := s.unsent(b, conn)
+		if more == nil {
+			return
+		}
+		for _, f := range fs {
 			if write(ctx, conn, f) != nil {
 				return // the reader of conn sees it too
 			}
 		}
 		select {
-		case <-b.wake:
+		case <-more:
 		case <-ctx.Done():
 			return
 		}
 	}
 }
 
-// unsent takes the frames that conn has not carried yet.
-func (s *Service) unsent(b *browser, conn *websocket.Conn) []frame {
+// unsent takes the frames that conn has not carried yet. more rings when there
+// are more; it is nil if conn is not the browser's connection any more.
+func (s *Service) unsent(b *browser, conn *websocket.Conn) (fs []frame, more <-chan struct{}) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if b.conn != conn {
-		return nil
+		return nil, nil
 	}
-	var fs []frame
 	for _, m := range b.messages {
 		if !m.sent {
 			m.sent = true
@@ -242,7 +245,7 @@ func (s *Service) unsent(b *browser, conn *websocket.Conn) []frame {
 			})
 		}
 	}
-	return fs
+	return fs, b.wake
 }
 
 // deliver hands m to its browser, in place of an unsent one with its topic.

@@ -84,6 +84,30 @@ func TestBrowserComesBack(t *testing.T) {
 	}
 }
 
+// TestRingsAreTheConnectionsOwn: a connection that is not known to be dead yet
+// does not take the ring for a message from the one that has its place.
+func TestRingsAreTheConnectionsOwn(t *testing.T) {
+	t.Parallel()
+	s := New("http://push.example")
+	dead, alive := &websocket.Conn{}, &websocket.Conn{}
+	b, _ := s.connect("", dead, time.Now())
+	_, forDead := s.unsent(b, dead)
+	if _, old := s.connect(b.uaid, alive, time.Now()); old != dead {
+		t.Fatal("the old connection is not told of")
+	}
+	_, forAlive := s.unsent(b, alive)
+	b.deliver(&message{channel: &channel{id: "one", browser: b}})
+	if len(forDead) != 0 || len(forAlive) != 1 {
+		t.Errorf("%d rings on the dead connection, %d on the living", len(forDead), len(forAlive))
+	}
+	if fs, more := s.unsent(b, dead); fs != nil || more != nil {
+		t.Errorf("the dead connection is given %+v", fs)
+	}
+	if fs, _ := s.unsent(b, alive); len(fs) != 1 {
+		t.Errorf("the living one is given %+v", fs)
+	}
+}
+
 func TestBrowserUnsubscribes(t *testing.T) {
 	t.Parallel()
 	s, from := Start(t), newSender(t)
@@ -114,7 +138,7 @@ func TestMessageExpires(t *testing.T) {
 	from.post(sub, "short", "", 60)
 	from.post(sub, "long", "", 3600)
 	known, _ := s.connect(b.uaid, nil, time.Now().Add(time.Minute+time.Second))
-	fs := s.unsent(known, nil)
+	fs, _ := s.unsent(known, nil)
 	if len(fs) != 1 {
 		t.Fatalf("%d messages after a minute, want 1", len(fs))
 	}
