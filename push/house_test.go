@@ -38,7 +38,7 @@ type spy struct {
 	crashAt   int                    // checkpoints that succeed before the power goes; 0 for never
 	powerLost func()
 	n         int
-	putOff    map[push.ID]bool       // of whom a checkpoint has written a retry
+	putOff    map[push.ID]bool      // of whom a checkpoint has written a retry
 	before    func(p push.Progress) // called before a checkpoint is written; nil for nothing
 }
 

@@ -131,7 +131,9 @@ func TestWhatIsLateIsNotCancelledToo(t *testing.T) {
 	h.stop()
 	h.subscribe(300, "ok", nil)
 	late := h.subscribe(5, "late", nil)
-	h.start(func(o *push.Options) { o.RequestTimeout, o.Lease, o.PageSize, o.Workers = time.Minute, 3*time.Minute, 310, 1 })
+	h.start(func(o *push.Options) {
+		o.RequestTimeout, o.Lease, o.PageSize, o.Workers = time.Minute, 3*time.Minute, 310, 1
+	})
 	written := make(chan struct{})
 	first := sync.OnceFunc(func() { close(written) })
 	h.spy.mu.Lock()
