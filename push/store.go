@@ -241,7 +241,10 @@ type Progress struct {
 	Number  int64
 	Cursor  ID   // the page's
 	Scanned bool // the page's
-	Settled []ID // retries of the page that are over, or to be replaced by one in Retries
+	// Settled is retries of the page, or of one before, that are over or to be
+	// replaced by one in Retries. One that was counted as gone meanwhile, as its
+	// subscription had departed, is so no more.
+	Settled []ID
 	Retries []Retry
 	Gone    []ID     // subscriptions to remove: their push service said 404 or 410
 	Letters []Letter // deliveries that were given up

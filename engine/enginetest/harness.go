@@ -122,6 +122,7 @@ func Run(t *testing.T, h Harness) {
 		{"RetriesInOrder", testRetries},
 		{"GoneOnce", testGoneOnce},
 		{"DepartedWhileWaiting", testDeparted},
+		{"DepartedWhileLate", testDepartedLate},
 		{"ReportCloses", testReport},
 		{"DeadLetters", testLetters},
 		{"DeadLettersAreBounded", testLettersAreBounded},

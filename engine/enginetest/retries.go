@@ -190,6 +190,52 @@ func testDeparted(t *testing.T, s *store) {
 	}
 }
 
+// testDepartedLate: subscriptions go while answers for them are still to come. A
+// checkpoint counts them as gone, and a later one knows better.
+func testDepartedLate(t *testing.T, s *store) {
+	ctx, e := t.Context(), s.node(0)
+	subs := neighbours(t, e, 5)
+	open(t, e, posted("na"))
+	l := oneRange(t, e)
+	written := int64(0)
+	write := func(p push.Page, prog push.Progress) {
+		t.Helper()
+		written++
+		prog.Number, prog.Cursor, prog.Scanned, prog.Ends = written, p.Cursor, p.Scanned, later(60)
+		equal(t, "state", must(e.Checkpoint(ctx, l, prog))(t), push.State{})
+	}
+	tally := func(accepted, gone, queued int64) {
+		t.Helper()
+		if r := must(s.node(1).Report(ctx, "na"))(t).Tally; r.Accepted != accepted || r.Gone != gone || r.Queued() != queued {
+			t.Fatalf("tally %+v, want %d accepted, %d gone, %d queued", r, accepted, gone, queued)
+		}
+	}
+	late := func(subs ...push.Subscription) (out []push.Retry) {
+		for _, sub := range subs {
+			out = append(out, push.Retry{ID: sub.ID, Attempts: 1, Due: later(30)})
+		}
+		return out
+	}
+	page := must(e.Deliveries(ctx, l, base, 3))(t)
+	write(page, push.Progress{Tally: push.Tally{Audience: 3}, Retries: late(subs[:3]...)})
+	for _, sub := range subs[:2] {
+		ok(t, e.DeleteSubscription(ctx, sub.ID, sub.Auth))
+	}
+	page = must(e.Deliveries(ctx, l, base, 1))(t)
+	write(page, push.Progress{Tally: push.Tally{Audience: 1, Accepted: 1}})
+	tally(1, 2, 1)
+
+	// One was taken after all, one has to be tried again and so is gone.
+	write(page, push.Progress{Settled: []push.ID{subs[0].ID}, Tally: push.Tally{Accepted: 1}})
+	tally(2, 1, 1)
+	write(page, push.Progress{Settled: []push.ID{subs[1].ID}, Retries: late(subs[1])})
+	tally(2, 1, 1)
+	ok(t, e.Release(ctx, l))
+	w := newWalker(e, "w", 9, func(push.Lease, push.Delivery) fate { return accept })
+	ok(t, w.finish(ctx, later(60)))
+	tally(4, 1, 0)
+}
+
 // testCheckpointAgain: a checkpoint of which nobody could say whether it was
 // written is written again and counts once, with the later end of the lease;
 // that of another lease is another one, whatever its number.

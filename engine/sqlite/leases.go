@@ -255,10 +255,8 @@ func checkpoint(ctx context.Context, c *conn, l push.Lease, p push.Progress) (st
 		}
 		return checkpointed(ctx, c, r)
 	}
-	for _, id := range p.Settled {
-		if _, err := c.exec(ctx, "DELETE FROM retries WHERE id = ? AND campaign = ?", id[:], r.campaign); err != nil {
-			return st, err
-		}
+	if err := settleRetries(ctx, c, r.campaign, p.Settled); err != nil {
+		return st, err
 	}
 	if stands, err := alarmed(ctx, c); err != nil {
 		return st, err
@@ -295,6 +293,26 @@ func checkpoint(ctx context.Context, c *conn, l push.Lease, p push.Progress) (st
 	st, err = checkpointed(ctx, c, r)
 	st.Done = done
 	return st, err
+}
+
+// settleRetries removes retries that are over. Those that are not there any more
+// were counted as gone, see settleRange, and are so no longer.
+func settleRetries(ctx context.Context, c *conn, campaign int64, ids []push.ID) error {
+	counted := 0
+	for _, id := range ids {
+		n, err := c.exec(ctx, "DELETE FROM retries WHERE id = ? AND campaign = ?", id[:], campaign)
+		if err != nil {
+			return err
+		}
+		if n == 0 {
+			counted++
+		}
+	}
+	if counted == 0 {
+		return nil
+	}
+	_, err := c.exec(ctx, "UPDATE tallies SET gone = gone - ? WHERE campaign = ?", counted, campaign)
+	return err
 }
 
 // checkpointed is what has changed for a range that is not done.

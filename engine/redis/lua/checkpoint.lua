@@ -25,11 +25,11 @@ local alarmed = redis.call('HLEN', log .. ':alarms') > redis.call('HEXISTS', log
 
 local waiting, tries = c .. ':w:' .. low, c .. ':t'
 local i = 15
-local departed = {}
+local departed, counted = {}, 0 -- the latter as gone, see settle; they are so no longer
 for _ = 1, ARGV[8] do
   local id = ARGV[i]
   if redis.call('ZSCORE', waiting, id) == '-1' then departed[id] = true end
-  redis.call('ZREM', waiting, id)
+  if redis.call('ZREM', waiting, id) == 0 then counted = counted + 1 end
   redis.call('HDEL', tries, id)
   i = i + 1
 end
@@ -40,6 +40,7 @@ for _ = 1, ARGV[9] do
   redis.call('HSET', tries, id, ARGV[i + 1] .. ' ' .. low)
   i = i + 3
 end
+if counted > 0 then redis.call('HINCRBY', c, 'n.gone', -counted) end
 -- Subscriptions are elsewhere. What is to be removed is written down here, so
 -- that a crash between this and the removal forgets nothing. While an alarm
 -- stands nothing is.
