@@ -3,7 +3,6 @@ package hub
 import (
 	"bufio"
 	"bytes"
-	"context"
 	"crypto/aes"
 	"crypto/cipher"
 	"crypto/hkdf"
@@ -14,12 +13,9 @@ import (
 	"encoding/hex"
 	"hash"
 	"io"
-	"net"
 	"net/http"
-	"net/http/httptest"
 	"strings"
 	"testing"
-	"time"
 
 	"golang.org/x/crypto/chacha20poly1305"
 
@@ -109,30 +105,8 @@ func (r *rekeyer) next() []byte {
 // TestKeysWithoutEnd: a client that asks for new keys is answered; one that
 // asks without end and takes no answer does not grow what is kept for it.
 func TestKeysWithoutEnd(t *testing.T) {
-	h, err := New(newstest.New(), Options{Shards: 1, SendBuffer: 4 << 10, DrainWindow: -1})
-	if err != nil {
-		t.Fatal(err)
-	}
-	ctx, stop := context.WithCancel(t.Context())
-	done := make(chan error, 1)
-	go func() { done <- h.Run(ctx) }()
-	<-h.Ready()
-	srv := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if err := join(h, w, r); err != nil {
-			t.Error(err)
-		}
-	}))
-	srv.Listener = Parkable(srv.Listener)
-	srv.StartTLS()
-	defer srv.Close()
-	raw, err := net.Dial("tcp", srv.Listener.Addr().String())
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer raw.Close() //nolint:errcheck // the test is over
-	if err := raw.SetDeadline(time.Now().Add(20 * time.Second)); err != nil {
-		t.Fatal(err)
-	}
+	l := newstest.New()
+	h, raw := alone(t, l, Options{Shards: 1, SendBuffer: 4 << 10, DrainWindow: -1}, true)
 	var keys bytes.Buffer
 	c := tls.Client(raw, &tls.Config{InsecureSkipVerify: true, MinVersion: tls.VersionTLS13, KeyLogWriter: &keys})
 	if _, err := io.WriteString(c, upgrade); err != nil { // one record
@@ -145,9 +119,11 @@ func TestKeysWithoutEnd(t *testing.T) {
 	again := &rekeyer{t: t, suite: c.ConnectionState().CipherSuite, seq: 1}
 	for line := range strings.Lines(keys.String()) {
 		if f := strings.Fields(line); f[0] == "CLIENT_TRAFFIC_SECRET_0" {
-			if again.secret, err = hex.DecodeString(f[2]); err != nil {
+			secret, err := hex.DecodeString(f[2])
+			if err != nil {
 				t.Fatal(err)
 			}
+			again.secret = secret
 		}
 	}
 	// The first is understood: what the hub sends next has new keys, which the
@@ -155,7 +131,7 @@ func TestKeysWithoutEnd(t *testing.T) {
 	if _, err := raw.Write(again.next()); err != nil {
 		t.Fatal(err)
 	}
-	h.src.(*newstest.Log).Post("after new keys")
+	l.Post("after new keys")
 	if err := await(r, "after new keys"); err != nil {
 		t.Fatal(err)
 	}
@@ -169,18 +145,8 @@ func TestKeysWithoutEnd(t *testing.T) {
 			break // it is closed
 		}
 	}
-	tick := time.NewTicker(time.Millisecond)
-	defer tick.Stop()
-	for over := time.Now().Add(20 * time.Second); h.inside() > 0; <-tick.C {
-		if time.Now().After(over) {
-			t.Fatal("the reader is still there")
-		}
-	}
+	eventually(t, "the reader to be gone", func() bool { return h.inside() == 0 })
 	if s := h.Stats(); s.Closed[Policy] != 1 {
 		t.Errorf("closed %v, want one %s", s.Closed, Policy)
-	}
-	stop()
-	if err := <-done; err != nil {
-		t.Error(err)
 	}
 }

@@ -15,6 +15,47 @@ import (
 	"crier/news/newstest"
 )
 
+// alone runs a hub until the test ends, whose server lets one connection park,
+// and connects to it. Over TLS the handshake is still to be made.
+func alone(t *testing.T, l *newstest.Log, o Options, secure bool) (*Hub, net.Conn) {
+	t.Helper()
+	h, err := New(l, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	srv := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if err := join(h, w, r); err != nil {
+			t.Error(err)
+		}
+	}))
+	if secure {
+		srv.Listener = Parkable(srv.Listener)
+		srv.StartTLS()
+	} else {
+		srv.Start()
+	}
+	t.Cleanup(srv.Close)
+	ctx, stop := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() { done <- h.Run(ctx) }()
+	t.Cleanup(func() {
+		stop()
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+	})
+	<-h.Ready()
+	c, err := net.Dial("tcp", srv.Listener.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = c.Close() }) // the hub may have done so
+	if err := c.SetDeadline(time.Now().Add(2 * time.Minute)); err != nil {
+		t.Fatal(err)
+	}
+	return h, c
+}
+
 // crumbs sends what is written in pieces of a few bytes, each in a packet of
 // its own.
 type crumbs struct{ net.Conn }
@@ -36,31 +77,8 @@ func TestSealedInPieces(t *testing.T) {
 	for name, most := range map[string]uint16{"TLS 1.3": tls.VersionTLS13, "TLS 1.2": tls.VersionTLS12} {
 		t.Run(name, func(t *testing.T) {
 			l := newstest.New()
-			h, err := New(l, Options{Shards: 1, DrainWindow: -1})
-			if err != nil {
-				t.Fatal(err)
-			}
-			ctx, stop := context.WithCancel(t.Context())
-			done := make(chan error, 1)
-			go func() { done <- h.Run(ctx) }()
-			<-h.Ready()
-			srv := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-				if err := join(h, w, r); err != nil {
-					t.Error(err)
-				}
-			}))
-			srv.Listener = Parkable(srv.Listener)
-			srv.StartTLS()
-			defer srv.Close()
-			raw, err := net.Dial("tcp", srv.Listener.Addr().String())
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer raw.Close() //nolint:errcheck // the test is over
+			h, raw := alone(t, l, Options{Shards: 1, DrainWindow: -1}, true)
 			c := tls.Client(crumbs{raw}, &tls.Config{InsecureSkipVerify: true, MaxVersion: most})
-			if err := c.SetDeadline(time.Now().Add(20 * time.Second)); err != nil {
-				t.Fatal(err)
-			}
 			ping := "\x89\x84\x00\x00\x00\x00news"
 			if _, err := io.WriteString(c, upgrade+ping); err != nil {
 				t.Fatal(err)
@@ -85,10 +103,6 @@ func TestSealedInPieces(t *testing.T) {
 						t.Fatal(err)
 					}
 				}
-			}
-			stop()
-			if err := <-done; err != nil {
-				t.Error(err)
 			}
 		})
 	}
