@@ -84,7 +84,7 @@ func newDeadEnd(t *testing.T, o Options, patience time.Duration, request string)
 // meanwhile every millisecond until then.
 func (e *deadEnd) expectEnd(t *testing.T, why Cause, meanwhile func()) {
 	t.Helper()
-	over := time.After(20 * time.Second)
+	over := time.After(time.Minute)
 	tick := time.NewTicker(time.Millisecond)
 	defer tick.Stop()
 	for e.hub.inside() > 0 {

@@ -169,7 +169,7 @@ func TestStoppingDoesNotWaitForWhoNeverAnswers(t *testing.T) {
 	defer func() { _ = c.Close() }()
 	start := time.Now()
 	h.stop()
-	if d := time.Since(start); d > 2*time.Second {
+	if d := time.Since(start); d > 4*time.Second { // a handshake that is waited for takes five
 		t.Errorf("it took %v", d)
 	}
 }

@@ -12,7 +12,7 @@ import (
 // serves everybody, on new connections too, until balancers have heard of it.
 // Then it drains.
 func TestNotice(t *testing.T) {
-	n := startNode(t, "--data", t.TempDir(), "--admin", "127.0.0.1:0", "--drain-window", "1h", "--drain-notice", "5s")
+	n := startNode(t, "--data", t.TempDir(), "--admin", "127.0.0.1:0", "--drain-window", "1h", "--drain-notice", "10s")
 	fresh := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
 	ask := func(url, accept string) *http.Response {
 		t.Helper()
@@ -66,7 +66,7 @@ func TestNotice(t *testing.T) {
 		if code != 0 {
 			t.Errorf("exit code %d: %s", code, n.said())
 		}
-	case <-time.After(20 * time.Second):
+	case <-time.After(time.Minute):
 		t.Fatal("the node does not end")
 	}
 }
@@ -81,7 +81,7 @@ func TestNoNotice(t *testing.T) {
 		if code != 0 {
 			t.Errorf("exit code %d: %s", code, n.said())
 		}
-	case <-time.After(20 * time.Second):
+	case <-time.After(time.Minute):
 		t.Fatal("the node waits for an hour")
 	}
 }

@@ -53,7 +53,7 @@ func dialFake(t *testing.T, s *Service, uaid string) *fake {
 }
 
 // patience is how long anything may take before a test fails.
-const patience = 30 * time.Second
+const patience = time.Minute
 
 func (b *fake) send(f frame) {
 	b.t.Helper()

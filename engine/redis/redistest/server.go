@@ -18,7 +18,7 @@ import (
 )
 
 // patience is how long a server may take to do what it is told.
-const patience = 30 * time.Second
+const patience = time.Minute
 
 // Server is a real redis-server on a socket of its own.
 type Server struct {
