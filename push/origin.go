@@ -42,6 +42,8 @@ type origin struct {
 	rested   time.Time // when the last rest began
 	rest     time.Time // nothing is tried before this
 	asked    bool      // by the push service: then one probe is enough
+	asks     int       // answers in a row that have asked for a rest …
+	until    time.Time // … and when that is over
 	nextDial time.Time
 }
 

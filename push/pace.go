@@ -11,16 +11,24 @@ import (
 
 // How the pace towards a push service is learned, in requests a second: it
 // grows steadily while the service takes what we send and is halved when it
-// asks us to slow down, as TCP does. One answer in a hundred may ask for that
-// and is taken to be about its device: services limit those too (RFC 8030 section
-// 8.4; Apple's 429 is of one device alone, Google's of a device or a project).
+// asks us to slow down, as TCP does.
+//
+// Some of the answers that ask for it are about their devices: services limit
+// those too (RFC 8030 section 8.4; Apple's 429 is of one device alone, Google's of
+// a device or a project). One in a hundred may be. That more of them are not about
+// the rate either shows when it is halved: where a service takes only so many a
+// second, half of what was a third too many is within that, and the share of those
+// who ask falls to nothing. Where it stays, it is what the devices are, and is borne.
 const (
 	firstRate = 10_000
 	leastRate = 10
 	mostRate  = 50_000
 	rateStep  = 200         // added after a second without complaint, but at most half of the rate
-	settle    = time.Second // between two halvings: answers to what was sent before the first say nothing of it
-	tolerance = 100         // answers for each that may ask us to slow down
+	settle    = time.Second // between two changes of a kind
+	tolerance = 0.01        // the share of answers that may ask us to slow down, at least
+	margin    = 1.5         // how much more than what was borne may
+	doubtful  = 0.25        // a share up to this may be the devices'
+	telling   = 100         // answers that a share is taken from
 )
 
 // pace is the learned rate towards one push service, of which each node that
@@ -39,11 +47,25 @@ type pace struct {
 	full    bool      // the rate has held us back since it changed
 	from    time.Time // when the present second began
 	now     answers   // in it
-	before  answers   // in the one before
+	since   time.Time // when the one before began
+	before  answers   // in it
+	borne   float64   // the share that was found to be the devices'
+	doubted float64   // the share when the rate was halved, as long as it is to be seen what it becomes; else 0
 }
 
 // answers are those that a pace learns from.
 type answers struct{ all, slowDown int }
+
+func (a answers) plus(b answers) answers { return answers{a.all + b.all, a.slowDown + b.slowDown} }
+
+func (a answers) share() float64 { return float64(a.slowDown) / float64(max(a.all, 1)) }
+
+// exceed reports whether more of them ask us to slow down than chance has where a
+// share does.
+func (a answers) exceed(share float64) bool {
+	mean := share * float64(a.all)
+	return float64(a.slowDown) > mean+2*math.Sqrt(mean)
+}
 
 func newPace(nodes int) *pace {
 	p := &pace{all: firstRate, nodes: nodes}
@@ -67,25 +89,58 @@ func (p *pace) delay(now time.Time) time.Duration {
 	return d
 }
 
-// heard learns from an answer.
-func (p *pace) heard(slowDown bool, now time.Time) {
+// heard learns from an answer to what was sent at start. If that was before the
+// rate was halved it says nothing of the new one. One that says of a device what
+// was said of it before is not to be told.
+func (p *pace) heard(slowDown bool, start, now time.Time) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if !start.After(p.halved) {
+		return
+	}
 	p.now.all++
 	if slowDown {
 		p.now.slowDown++
 	}
-	many := (p.now.slowDown+p.before.slowDown)*tolerance > p.now.all+p.before.all
+	seen, settled := p.now.plus(p.before), now.Sub(p.halved) >= settle
+	whole := now.Sub(p.from) >= settle
 	switch {
-	case slowDown && many && now.Sub(p.halved) >= settle:
-		p.halved = now
-		p.change(max(p.all/2, leastRate), now)
-	case now.Sub(p.from) < settle:
-	case p.full && p.now.slowDown*tolerance <= p.now.all: // to grow beyond what we send would be to learn nothing
+	case p.doubted > 0 && !seen.exceed(doubtful):
+		if settled && seen.all >= telling {
+			p.judge(seen.share())
+			p.turn(now)
+		}
+	case slowDown && settled && seen.exceed(p.may()) && (whole || seen.all >= telling || seen.exceed(doubtful)):
+		p.halve(seen, now)
+	case !whole:
+	case p.full && start.Sub(p.changed) >= settle && !p.now.exceed(p.may()): // to grow beyond what we send, or what is answered, would be to learn nothing
 		p.change(min(p.all+min(rateStep, p.all/2), mostRate), now)
 	default:
 		p.turn(now)
 	}
+}
+
+// may is the share of answers that may ask us to slow down.
+func (p *pace) may() float64 { return max(tolerance, margin*p.borne) }
+
+// halve slows down because of what was seen. The caller holds p.mu.
+func (p *pace) halve(seen answers, now time.Time) {
+	p.halved, p.doubted = now, 0
+	busy := float64(seen.all) >= 0.8*p.own()*now.Sub(p.since).Seconds() // else half the rate is not half of what is sent
+	if share := seen.share(); busy && seen.all >= telling && share <= doubtful {
+		p.doubted = share
+	}
+	p.change(max(p.all/2, leastRate), now)
+	p.since, p.before = now, answers{} // it says nothing of the new rate
+}
+
+// judge says what a share is that was doubted, by what it has become. The caller
+// holds p.mu.
+func (p *pace) judge(share float64) {
+	if share >= p.doubted/2 {
+		p.borne = share
+	}
+	p.doubted = 0
 }
 
 // change makes r the rate, as was learned here. The caller holds p.mu.
@@ -95,8 +150,17 @@ func (p *pace) change(r rate.Limit, now time.Time) {
 	p.set(r, now)
 }
 
-// turn begins another second. The caller holds p.mu.
-func (p *pace) turn(now time.Time) { p.from, p.before, p.now = now, p.now, answers{} }
+// turn begins another second. What is borne is no more than there is. The caller
+// holds p.mu.
+func (p *pace) turn(now time.Time) {
+	if share := p.now.share(); p.now.all >= telling && share < p.borne {
+		p.borne += (share - p.borne) / 4
+	}
+	p.since, p.before, p.from, p.now = p.from, p.now, now, answers{}
+	if now.Sub(p.since) > 2*settle { // that was long ago
+		p.since, p.before = now, answers{}
+	}
+}
 
 // set makes r the rate of all nodes. The caller holds p.mu.
 func (p *pace) set(r rate.Limit, now time.Time) {
@@ -137,10 +201,10 @@ func (p *pace) adopt(r Rate, now time.Time) {
 	}
 	was := p.all
 	p.changed, p.full = at, false
-	p.from, p.before, p.now = at, answers{}, answers{}
+	p.since, p.before, p.from, p.now = at, answers{}, at, answers{}
 	p.set(min(max(rate.Limit(r.PerSecond), leastRate), mostRate), now)
 	if p.all < was {
-		p.halved = at // what we hear of what was sent before says nothing new
+		p.halved, p.doubted = at, 0
 	}
 }
 

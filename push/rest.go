@@ -12,7 +12,9 @@ import (
 //
 // A Retry-After of 503 is about the server (RFC 9110 section 10.2.3), and 406 is
 // how Windows says that the sender as a whole exceeds its limit: they let the
-// origin rest, within bounds, and then one probe goes first. That of 429 is not:
+// origin rest, within bounds, and then one probe goes first. Of many servers one
+// may be ill: while others may still answer, one that says so is not enough. That
+// of 429 is not:
 // the push resource is meant (RFC 8030 section 8.4), which is one subscription,
 // and Apple sends 429 for one device only. So it puts off one delivery, and the
 // pace learns from how many of them there are.
@@ -58,7 +60,9 @@ func (o *origin) late(ctx context.Context, now time.Time) (jobs []*job, why outc
 func (o *origin) learn(start time.Time, out outcome) outcome {
 	putOff := false // as the others are that were refused
 	if out.answered {
-		o.pace.heard(out.fate == throttled, out.at)
+		if out.fate != throttled || !out.again {
+			o.pace.heard(out.fate == throttled, start, out.at)
+		}
 		was := out.fate
 		out = o.net.guard.heard(o.service, out)
 		putOff = out.fate != was
@@ -70,11 +74,11 @@ func (o *origin) learn(start time.Time, out outcome) outcome {
 	case putOff: // in a row, they are a reason to rest
 		o.failed(start, out.at)
 	case out.asksAll():
-		o.restAsAsked(out)
+		o.askedForRest(out)
 	case out.fate == throttled && out.status < http.StatusInternalServerError && out.at.Before(o.rest): // the rest stands
 	case out.answered && out.status < http.StatusInternalServerError:
 		// If that was under way when a rest began, not all of the service is ill.
-		o.failures, o.rests, o.rest, o.asked = 0, 0, time.Time{}, false
+		o.failures, o.rests, o.rest, o.asked, o.asks, o.until = 0, 0, time.Time{}, false, 0, time.Time{}
 	case out.answered, out.fate == retry:
 		o.failed(start, out.at)
 	}
@@ -86,18 +90,22 @@ func (out outcome) asksAll() bool {
 	return out.answered && out.after > 0 && (out.status == http.StatusServiceUnavailable || out.status == http.StatusNotAcceptable)
 }
 
-// restAsAsked lets the origin rest as long as the answer asks for, within
-// bounds, and a little more: nodes that were asked together do not come back
-// together. The caller holds o.mu.
-func (o *origin) restAsAsked(out outcome) {
+// askedForRest lets the origin rest as long as the answer and those before it ask
+// for, within bounds, and a little more: nodes that were asked together do not come
+// back together. It does so when enough have asked, with no other answer between
+// them, or nobody is left who may say otherwise. The caller holds o.mu.
+func (o *origin) askedForRest(out outcome) {
 	d := min(out.after, longestRest)
-	rest := out.at.Add(d + jitter(d/8))
+	if until := out.at.Add(d + jitter(d/8)); until.After(o.until) {
+		o.until = until
+	}
+	if o.asks++; o.asks < min(patience, o.inflight+1) {
+		return
+	}
 	if !o.asked || o.rest.Before(out.at) {
-		o.net.logger.Warn("a push service asks for a rest", "service", o.service, "status", out.status, "rest", rest.Sub(out.at))
+		o.net.logger.Warn("a push service asks for a rest", "service", o.service, "status", out.status, "rest", o.until.Sub(out.at))
 	}
-	if rest.After(o.rest) {
-		o.rest = rest
-	}
+	o.rest = o.until
 	o.failures, o.rested, o.asked = max(o.failures, patience), out.at, true
 }
 

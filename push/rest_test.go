@@ -68,12 +68,29 @@ func TestARestThatWasAskedFor(t *testing.T) {
 }
 
 // TestOneServerOfManyIsIll: what was under way is taken, so the others are well.
+// Until that is known, the line waits for nobody.
 func TestOneServerOfManyIsIll(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		o, through := restingOrigin(t)
-		through(2)
+		through(2 * patience)
 		start := time.Now()
-		o.learn(start, judge(http.StatusServiceUnavailable, http.Header{"Retry-After": {"600"}}, start))
+		ill := judge(http.StatusServiceUnavailable, http.Header{"Retry-After": {"600"}}, start)
+		for range 3 {
+			for range patience - 1 {
+				o.learn(start, ill)
+				if n := through(1); n != 1 {
+					t.Fatal("it rests for one of many")
+				}
+			}
+			o.learn(start, judge(http.StatusCreated, nil, start))
+			through(1)
+		}
+		for range patience {
+			o.learn(start, ill)
+		}
+		if n := through(1); n != 0 {
+			t.Error("it goes on though all are ill")
+		}
 		o.learn(start, judge(http.StatusCreated, nil, start))
 		if n := through(100); n != 100 {
 			t.Errorf("%d of 100 went", n)
