@@ -43,14 +43,15 @@ type pace struct {
 	nodes   int
 	changed time.Time
 	halved  time.Time
-	kept    time.Time // when what the store has was learned
-	full    bool      // the rate has held us back since it changed
-	from    time.Time // when the present second began
-	now     answers   // in it
-	since   time.Time // when the one before began
-	before  answers   // in it
-	borne   float64   // the share that was found to be the devices'
-	doubted float64   // the share when the rate was halved, as long as it is to be seen what it becomes; else 0
+	kept    time.Time  // when what the store has was learned
+	full    bool       // the rate has held us back since it changed
+	from    time.Time  // when the present second began
+	now     answers    // in it
+	since   time.Time  // when the one before began
+	before  answers    // in it
+	borne   float64    // the share that was found to be the devices'
+	doubted float64    // the share when the rate was halved, as long as it is to be seen what it becomes; else 0
+	was     rate.Limit // before it was halved for such a share, as long as it has not grown; else 0
 }
 
 // answers are those that a pace learns from.
@@ -107,13 +108,13 @@ func (p *pace) heard(slowDown bool, start, now time.Time) {
 	switch {
 	case p.doubted > 0 && !seen.exceed(doubtful):
 		if settled && seen.all >= telling {
-			p.judge(seen.share())
-			p.turn(now)
+			p.judge(seen.share(), now)
 		}
 	case slowDown && settled && seen.exceed(p.may()) && (whole || seen.all >= telling || seen.exceed(doubtful)):
 		p.halve(seen, now)
 	case !whole:
 	case p.full && start.Sub(p.changed) >= settle && !p.now.exceed(p.may()): // to grow beyond what we send, or what is answered, would be to learn nothing
+		p.doubted, p.was = 0, 0
 		p.change(min(p.all+min(rateStep, p.all/2), mostRate), now)
 	default:
 		p.turn(now)
@@ -127,20 +128,30 @@ func (p *pace) may() float64 { return max(tolerance, margin*p.borne) }
 func (p *pace) halve(seen answers, now time.Time) {
 	p.halved, p.doubted = now, 0
 	busy := float64(seen.all) >= 0.8*p.own()*now.Sub(p.since).Seconds() // else half the rate is not half of what is sent
-	if share := seen.share(); busy && seen.all >= telling && share <= doubtful {
-		p.doubted = share
+	switch share := seen.share(); {
+	case share > doubtful:
+		p.was = 0
+	case p.was == 0:
+		p.was = p.all
+		fallthrough
+	default:
+		if busy && seen.all >= telling {
+			p.doubted = share
+		}
 	}
 	p.change(max(p.all/2, leastRate), now)
 	p.since, p.before = now, answers{} // it says nothing of the new rate
 }
 
-// judge says what a share is that was doubted, by what it has become. The caller
-// holds p.mu.
-func (p *pace) judge(share float64) {
+// judge says what a share is that was doubted, by what it has become: if it is the
+// devices', the rate was halved for nothing. The caller holds p.mu.
+func (p *pace) judge(share float64, now time.Time) {
+	r := p.all
 	if share >= p.doubted/2 {
-		p.borne = share
+		p.borne, r = share, p.was
 	}
-	p.doubted = 0
+	p.doubted, p.was = 0, 0
+	p.change(r, now)
 }
 
 // change makes r the rate, as was learned here. The caller holds p.mu.
@@ -204,7 +215,7 @@ func (p *pace) adopt(r Rate, now time.Time) {
 	p.since, p.before, p.from, p.now = at, answers{}, at, answers{}
 	p.set(min(max(rate.Limit(r.PerSecond), leastRate), mostRate), now)
 	if p.all < was {
-		p.halved, p.doubted = at, 0
+		p.halved, p.doubted, p.was = at, 0, 0
 	}
 }
 

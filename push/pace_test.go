@@ -211,13 +211,18 @@ func TestADevicesOwnLimitIsNotTheServices(t *testing.T) {
 func TestWhatIsNotBusyTellsNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := newPace(1)
+		was := p.rate()
 		for n := 0; p.borne == 0 && n < 300*60; n++ { // 300 a second, of which one in twenty is refused
 			time.Sleep(time.Second / 300)
 			p.delay(time.Now())
-			p.heard(n%20 == 0, time.Now(), time.Now())
+			was = p.rate()
+			p.heard(n%20 == 10, time.Now(), time.Now())
 		}
-		if p.rate() >= 300 || p.borne == 0 {
-			t.Errorf("at a rate of %v it bears %v", p.rate(), p.borne)
+		if was >= 300 || p.borne == 0 {
+			t.Errorf("at a rate of %v it bears %v", was, p.borne)
+		}
+		if p.rate() != firstRate {
+			t.Errorf("it was slowed down to %v for nothing", p.rate())
 		}
 	})
 }
