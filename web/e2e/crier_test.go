@@ -91,6 +91,8 @@ func startCrier(t *testing.T, args ...string) *crier {
 		}
 		if text := said.text(); t.Failed() || strings.Contains(text, "level=ERROR") && !c.troubled || strings.Contains(text, "DATA RACE") {
 			t.Errorf("crier said:\n%s", text)
+		} else if strings.Contains(text, "/wpush/") { // of pushtest's endpoints
+			t.Errorf("an endpoint is in the log:\n%s", text)
 		}
 	})
 	select {
