@@ -37,6 +37,7 @@ func (o *origin) attempt(ctx context.Context, c *conn, j *job) {
 	start := time.Now()
 	out, b := o.net.request(ctx, c.cc, o, j)
 	out.again = j.page.deliveries[j.index].Attempts > 1 // of one that was put off it is 1
+	out.echo = out.fate == retry && !out.answered && !out.timedOut && o.lostWith(c)
 	out = o.learn(start, out)
 	if b != nil { // nobody waits for that
 		j.page.settle(j.index, out)

@@ -25,6 +25,7 @@ type conn struct {
 	inflight int
 	answered time.Time // when the last answer came
 	retired  bool      // takes no more requests, and is closed after the last
+	lost     bool      // a request was lost with it
 }
 
 // measure sets how many requests c is given at once, of a hundred that it takes
@@ -113,6 +114,17 @@ func (o *origin) release(c *conn, start time.Time, out outcome) {
 	if !c.usable() {
 		o.retire(c)
 	}
+}
+
+// lostWith reports whether c is lost and a request before this one was lost with
+// it: a connection that goes is one failure, however many were on it.
+func (o *origin) lostWith(c *conn) (before bool) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if c.cc.Err() != nil {
+		before, c.lost = c.lost, true
+	}
+	return before
 }
 
 // unreserve gives back a place that was not used. The caller holds o.mu.

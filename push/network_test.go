@@ -160,6 +160,13 @@ func TestManyFailuresAtOnceAreOneReasonToRest(t *testing.T) {
 	if d := o.rest.Sub(now); d != firstRest {
 		t.Errorf("a broken connection: rests %v", d)
 	}
+	for range 100 { // and what had its turn after that
+		now = now.Add(time.Millisecond)
+		o.failed(now, now)
+	}
+	if o.rests != 1 || o.rest.Sub(now) > firstRest {
+		t.Errorf("after what had its turn late: %d rests, %v", o.rests, o.rest.Sub(now))
+	}
 	for want := 2 * firstRest; want < lastRest; want *= 2 {
 		now = o.rest
 		o.failed(now, now)

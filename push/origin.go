@@ -39,7 +39,6 @@ type origin struct {
 	speed    speed
 	failures int       // attempts in a row that brought no answer, or one that the service is not well
 	rests    int       // in a row
-	rested   time.Time // when the last rest began
 	rest     time.Time // nothing is tried before this
 	asked    bool      // by the push service: then one probe is enough
 	asks     int       // answers in a row that have asked for a rest …

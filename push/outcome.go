@@ -45,6 +45,7 @@ type outcome struct {
 	at       time.Time     // when it was known
 	answered bool          // the push service said so: the connection works
 	timedOut bool          // it said nothing in time
+	echo     bool          // it was lost with a connection that another was lost with
 	again    bool          // the delivery had been refused before, or had failed
 }
 

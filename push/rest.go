@@ -79,7 +79,7 @@ func (o *origin) learn(start time.Time, out outcome) outcome {
 	case out.answered && out.status < http.StatusInternalServerError:
 		// If that was under way when a rest began, not all of the service is ill.
 		o.failures, o.rests, o.rest, o.asked, o.asks, o.until = 0, 0, time.Time{}, false, 0, time.Time{}
-	case out.answered, out.fate == retry:
+	case out.answered, out.fate == retry && !out.echo:
 		o.failed(start, out.at)
 	}
 	return out
@@ -106,17 +106,17 @@ func (o *origin) askedForRest(out outcome) {
 		o.net.logger.Warn("a push service asks for a rest", "service", o.service, "status", out.status, "rest", o.until.Sub(out.at))
 	}
 	o.rest = o.until
-	o.failures, o.rested, o.asked = max(o.failures, patience), out.at, true
+	o.failures, o.asked = max(o.failures, patience), true
 }
 
 // failed counts an attempt without an answer, or with one that the service is
 // not well, and lets the origin rest after too many, the longer the more often.
-// What was under way when a rest began says nothing new by failing as well. The
-// caller holds o.mu.
+// What began before a rest is over says nothing new by failing as well, be it that
+// it was on its way to its turn: what a hundred requests lose with one connection
+// made for rests of a minute. The caller holds o.mu.
 func (o *origin) failed(start, now time.Time) {
-	if o.failures++; o.failures >= patience && !start.Before(o.rested) {
+	if o.failures++; o.failures >= patience && !start.Before(o.rest) {
 		o.rest = now.Add(min(firstRest<<min(o.rests, 10), lastRest))
-		o.rested = now
 		o.rests++
 	}
 }

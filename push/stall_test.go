@@ -92,14 +92,15 @@ func (b *busy) subscribers(t testing.TB, key, n int) []Subscription {
 // made by other means than these), until every delivery is accepted; what is
 // reset, given up or lost with a connection is sent again, as a worker does.
 //
-// How long it takes says nothing, but what happens does. A connection stalls for
-// a place on it that is not given back, or for a ring that does not come, and
-// that can only be at an event: an answer early, late or never, a reset, a
-// connection that goes away. At 50 a second an hour has 180,000 requests; of
-// real services one of some thousands is given up or reset, and a connection
-// lasts for thousands: some 40 of each. Here as many events come in 6,000
-// requests. Between them only counts go up and down, and those are checked
-// to be nought at the end. BenchmarkAnHour makes all 180,000.
+// Ours hung for rests that one lost connection made ever longer, see
+// TestManyFailuresAtOnceAreOneReasonToRest. A connection itself may stall for a
+// place on it that is not given back, or for a ring that does not come, and that
+// can only be at an event: an answer early, late or never, a reset, a connection
+// that goes away. At 50 a second an hour has 180,000 requests; of real services
+// one of some thousands is given up or reset, and a connection lasts for
+// thousands: some 40 of each. Here as many events come in 6,000 requests. Between
+// them only counts go up and down, and those are checked to be nought at the end.
+// BenchmarkAnHour makes all 180,000.
 func TestNoConnectionStalls(t *testing.T) {
 	for _, fill := range []int{half, 80} {
 		exchange(t, fill, 3_000)
