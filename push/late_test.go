@@ -3,6 +3,7 @@ package push_test
 import (
 	"net/http"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -127,6 +128,8 @@ func TestASlowStoreRepeatsNobody(t *testing.T) {
 // worker's turn; this has the same.)
 func TestWhatIsLateIsNotCancelledToo(t *testing.T) {
 	open, moved := make(chan struct{}), make(chan struct{})
+	goOn := sync.OnceFunc(func() { close(moved) })
+	defer goOn() // or a failure would leave the store waiting
 	h := newHouse(t, map[string]http.HandlerFunc{"late": gated(open)}, nil)
 	h.stop()
 	h.subscribe(300, "ok", nil)
@@ -134,20 +137,19 @@ func TestWhatIsLateIsNotCancelledToo(t *testing.T) {
 	h.start(func(o *push.Options) {
 		o.RequestTimeout, o.Lease, o.PageSize, o.Workers = time.Minute, 3*time.Minute, 310, 1
 	})
-	written := make(chan struct{})
-	first := sync.OnceFunc(func() { close(written) })
+	var written atomic.Bool
 	h.spy.mu.Lock()
-	h.spy.before = func(push.Progress) { first(); <-moved }
+	h.spy.before = func(push.Progress) { written.Store(true); <-moved }
 	h.spy.mu.Unlock()
 	e := h.post(news.Post{})
-	<-written
+	h.until("the first checkpoint is written", written.Load)
 	headline, alert := "Harbour bridge open again", true
 	update := h.revise(e, news.Revision{Kind: news.Updated, Headline: &headline, Alert: &alert})
 	h.until("the update's campaign is open", func() bool {
 		r, err := h.svc.Report(t.Context(), e.Item.ID)
 		return err == nil && r.Campaign.Entry.Offset == update.Offset
 	})
-	close(moved)
+	goOn()
 	h.until("the range was looked at again", func() bool { h.spy.mu.Lock(); defer h.spy.mu.Unlock(); return h.spy.n > 1 })
 	close(open)
 	h.finished(update)

@@ -1,13 +1,16 @@
 package push
 
 import (
+	"context"
 	"errors"
 	"log/slog"
 	"net"
 	"net/http"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 )
 
@@ -180,5 +183,106 @@ func TestManyFailuresAtOnceAreOneReasonToRest(t *testing.T) {
 	}
 	if d := o.rest.Sub(now); d != lastRest {
 		t.Errorf("at last it rests %v", d)
+	}
+}
+
+// TestALostConnectionIsOneFailure: all that is on a connection is lost with it. The
+// service is well, as the next connection shows at once.
+func TestALostConnectionIsOneFailure(t *testing.T) {
+	const many = 4 * patience
+	var k *Sink
+	var came atomic.Int64
+	k = NewSink(t, true, map[string]http.HandlerFunc{"lost": func(_ http.ResponseWriter, r *http.Request) {
+		if came.Add(1) == many {
+			go k.Server.CloseClientConnections()
+		}
+		<-r.Context().Done()
+	}})
+	o := k.Options()
+	o.Conns = 1
+	w := newTask(t, k.Keys, o)
+	ok := func() Subscription { return k.Subscribe("ok") }
+	sendAll(t, w, ok()) // so that the connection is given more than a few
+	for i, r := range sendAll(t, w, times(many, func() Subscription { return k.Subscribe("lost") })...) {
+		if r.fate != retry || r.timedOut {
+			t.Fatalf("delivery %d: %+v", i, r)
+		}
+	}
+	origin := w.net.origins[k.Server.URL]
+	origin.mu.Lock()
+	failures, rests := origin.failures, origin.rests
+	origin.mu.Unlock()
+	if failures >= patience || rests != 0 {
+		t.Errorf("one connection made for %d failures and %d rests", failures, rests)
+	}
+	if r := sendAll(t, w, ok())[0]; r.fate != accepted {
+		t.Errorf("afterwards: %+v", r)
+	}
+}
+
+// TestWhatADeviceSaysAgainSlowsNobodyDown: only who had not been refused before
+// tells of the rate.
+func TestWhatADeviceSaysAgainSlowsNobodyDown(t *testing.T) {
+	for attempts, slower := range map[int]bool{0: true, 1: true, 2: false, 5: false} {
+		k := NewSink(t, true, map[string]http.HandlerFunc{"429": Answer(http.StatusTooManyRequests)})
+		w := newTask(t, k.Keys, k.Options())
+		ds := deliveries(times(20, func() Subscription { return k.Subscribe("429") }))
+		for i := range ds {
+			ds[i].Attempts = attempts
+		}
+		p, _, err := w.send(t.Context(), t.Context(), ds, time.Now())
+		if err != nil {
+			t.Fatal(err)
+		}
+		<-p.done
+		for _, rate := range w.net.rates() {
+			if rate < firstRate != slower {
+				t.Errorf("refused after %d attempts: the rate is %v", attempts, rate)
+			}
+		}
+	}
+}
+
+// patientStore takes its time over a checkpoint.
+type patientStore struct {
+	Store
+	takes time.Duration
+	calls int
+}
+
+func (s *patientStore) Checkpoint(ctx context.Context, _ Lease, _ Progress) (State, error) {
+	s.calls++
+	select {
+	case <-time.After(s.takes):
+		return State{}, nil
+	case <-ctx.Done():
+		return State{}, ctx.Err()
+	}
+}
+
+// TestACheckpointHasAsLongAsItsLease, and as long as there is grace when we are
+// stopping.
+func TestACheckpointHasAsLongAsItsLease(t *testing.T) {
+	keys := testKeys(t)
+	for _, c := range []struct {
+		takes, stopsAfter, ends time.Duration
+		written                 bool
+	}{
+		{50 * time.Second, time.Hour, 50 * time.Second, true},
+		{50 * time.Second, 10 * time.Second, 13 * time.Second, false},
+		{12 * time.Second, 10 * time.Second, 12 * time.Second, true},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			w := newTask(t, keys, Options{Lease: time.Minute, Grace: 3 * time.Second})
+			s := &patientStore{takes: c.takes}
+			w.store, w.lease.Ends = s, time.Now().Add(time.Minute)
+			ctx, cancel := context.WithTimeout(t.Context(), c.stopsAfter)
+			defer cancel()
+			start := time.Now()
+			_, err := w.checkpoint(ctx, Progress{})
+			if d := time.Since(start); d != c.ends || (err == nil) != c.written || s.calls != 1 {
+				t.Errorf("%+v: over after %v and %d calls: %v", c, d, s.calls, err)
+			}
+		})
 	}
 }

@@ -13,11 +13,11 @@ import (
 // A Retry-After of 503 is about the server (RFC 9110 section 10.2.3), and 406 is
 // how Windows says that the sender as a whole exceeds its limit: they let the
 // origin rest, within bounds, and then one probe goes first. Of many servers one
-// may be ill: while others may still answer, one that says so is not enough. That
-// of 429 is not:
-// the push resource is meant (RFC 8030 section 8.4), which is one subscription,
-// and Apple sends 429 for one device only. So it puts off one delivery, and the
-// pace learns from how many of them there are.
+// may be ill: while others may still answer, one that says so is not enough. The
+// Retry-After of 429 is not about the server: the push resource is meant (RFC 8030
+// section 8.4), which is one subscription, and Apple sends 429 for one device
+// only. So it puts off one delivery, and the pace learns from how many of them
+// there are.
 const (
 	patience    = 8 // failures in a row before it rests
 	probes      = 4

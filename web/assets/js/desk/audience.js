@@ -1,6 +1,7 @@
 // Who is here now, in the desk's bar: how many readers, of what and where, and
 // the alarms that stand.
 
+import { el } from "../dom.js";
 import { count, topicWord } from "../words.js";
 import { showAlarms } from "./alarms.js";
 import { lookAround, me } from "./session.js";
@@ -43,18 +44,5 @@ function topics({ everything, topics, others }) {
   return [["All topics", everything], ...named.slice(0, most).map(([topic, n]) => [topicWord(topic), n]), ...(rest > 0 ? [["Other topics", rest]] : [])];
 }
 
-function list(title, rows) {
-  const section = document.createElement("section");
-  const heading = document.createElement("h2");
-  heading.textContent = title;
-  const dl = document.createElement("dl");
-  for (const [name, n] of rows) {
-    const dt = document.createElement("dt");
-    const dd = document.createElement("dd");
-    dt.textContent = name;
-    dd.textContent = n.toLocaleString("en");
-    dl.append(dt, dd);
-  }
-  section.append(heading, dl);
-  return section;
-}
+const list = (title, rows) =>
+  el("section", {}, el("h2", {}, title), el("dl", {}, rows.map(([name, n]) => [el("dt", {}, name), el("dd", {}, n.toLocaleString("en"))]).flat()));
